@@ -1,0 +1,91 @@
+namespace MoE;
+
+/// <summary>The neutral names and shapes of a layer's weights. Every product is x W^T. Importers map each family's names onto these.</summary>
+public static class WeightNames
+{
+    /// <summary>Scorer, [E, D].</summary>
+    public const string Router = "router.weight";
+
+    /// <summary>Scorer bias, [E].</summary>
+    public const string RouterBias = "router.bias";
+
+    /// <summary>Bias of the selection only, [E].</summary>
+    public const string SelectionBias = "router.selection_bias";
+
+    /// <summary>GLU gate projections, [E, F, D].</summary>
+    public const string ExpertGate = "experts.gate";
+
+    /// <summary>Up projections, [E, F, D].</summary>
+    public const string ExpertUp = "experts.up";
+
+    /// <summary>Down projections, [E, D, F].</summary>
+    public const string ExpertDown = "experts.down";
+
+    /// <summary>Biases of the gate projections, [E, F].</summary>
+    public const string ExpertGateBias = "experts.gate_bias";
+
+    /// <summary>Biases of the up projections, [E, F].</summary>
+    public const string ExpertUpBias = "experts.up_bias";
+
+    /// <summary>Biases of the down projections, [E, D].</summary>
+    public const string ExpertDownBias = "experts.down_bias";
+
+    /// <summary>Shared expert's gate projection, [Fs, D].</summary>
+    public const string SharedGate = "shared.gate";
+
+    /// <summary>Shared expert's up projection, [Fs, D].</summary>
+    public const string SharedUp = "shared.up";
+
+    /// <summary>Shared expert's down projection, [D, Fs].</summary>
+    public const string SharedDown = "shared.down";
+
+    /// <summary>Bias of the shared gate projection, [Fs].</summary>
+    public const string SharedGateBias = "shared.gate_bias";
+
+    /// <summary>Bias of the shared up projection, [Fs].</summary>
+    public const string SharedUpBias = "shared.up_bias";
+
+    /// <summary>Bias of the shared down projection, [D].</summary>
+    public const string SharedDownBias = "shared.down_bias";
+
+    /// <summary>The scalar sigmoid gate of the shared expert, [1, D].</summary>
+    public const string SharedScalarGate = "shared_gate.weight";
+
+    /// <summary>The names and shapes that a layer needs, in a fixed order.</summary>
+    /// <param name="spec">A valid layer spec.</param>
+    /// <exception cref="SpecException">The spec has problems.</exception>
+    public static IReadOnlyList<(string Name, int[] Shape)> Of(MoELayerSpec spec)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        spec.Checked();
+        int e = spec.Router.Experts, d = spec.Width, f = spec.Expert.Width;
+        bool glu = spec.Expert.Form == ExpertForm.Glu, biases = spec.Expert.Biases;
+        var names = new List<(string, int[])> { (Router, [e, d]) };
+        if (spec.RouterBias) names.Add((RouterBias, [e]));
+        if (spec.Router.UsesSelectionBias) names.Add((SelectionBias, [e]));
+        if (glu) names.Add((ExpertGate, [e, f, d]));
+        names.Add((ExpertUp, [e, f, d]));
+        names.Add((ExpertDown, [e, d, f]));
+        if (biases)
+        {
+            if (glu) names.Add((ExpertGateBias, [e, f]));
+            names.Add((ExpertUpBias, [e, f]));
+            names.Add((ExpertDownBias, [e, d]));
+        }
+
+        if (spec.Shared is not { } shared) return names;
+        int s = shared.Width;
+        if (glu) names.Add((SharedGate, [s, d]));
+        names.Add((SharedUp, [s, d]));
+        names.Add((SharedDown, [d, s]));
+        if (biases)
+        {
+            if (glu) names.Add((SharedGateBias, [s]));
+            names.Add((SharedUpBias, [s]));
+            names.Add((SharedDownBias, [d]));
+        }
+
+        if (shared.SigmoidGate) names.Add((SharedScalarGate, [1, d]));
+        return names;
+    }
+}

@@ -1,0 +1,134 @@
+namespace MoE;
+
+/// <summary>
+/// The auxiliary losses on host values, as functions; the torch engine has the same ones with gradients. Padding: true marks tokens that do not count.
+/// Sums are taken in double.
+/// </summary>
+public static class RouterLosses
+{
+    /// <summary>
+    /// Switch load balancing: <c>E / (k T^2) * sum_e (sum_t p_te) * c_e</c>. 1 when balanced. Switch Transformers eq. 4; Megatron-LM <c>switch_load_balancing_loss_func</c>.
+    /// </summary>
+    /// <param name="scores">p [T, E]; rows of counted tokens sum to one.</param>
+    /// <param name="load">c [E]: routes per expert, before drops.</param>
+    /// <param name="choices">k, positive.</param>
+    /// <param name="padding">[T] or empty.</param>
+    /// <returns>The loss; 0 without counted tokens.</returns>
+    /// <exception cref="ArgumentException">A length is wrong.</exception>
+    public static double SwitchLoadBalancing(ReadOnlySpan<float> scores, ReadOnlySpan<int> load, int choices, ReadOnlySpan<bool> padding = default)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(choices);
+        int experts = load.Length;
+        int tokens = CountTokens(scores, experts, padding);
+        double sum = 0;
+        for (int e = 0; e < experts; e++) sum += ColumnSum(scores, experts, e, padding) * load[e];
+        int counted = Counted(tokens, padding);
+        return counted == 0 ? 0 : sum * experts / ((double)choices * counted * counted);
+    }
+
+    /// <summary>
+    /// Load balancing as the transformers Mixtral family computes it: <c>E * sum_e (c_e / T) * mean_t p_te</c> with the k choices not divided out, layers pooled on the token axis. <b>k</b> when balanced.
+    /// </summary>
+    /// <param name="logits">One [T, E] block of logits per layer, one after the other.</param>
+    /// <param name="experts">E.</param>
+    /// <param name="choices">k.</param>
+    /// <param name="padding">[T] of one layer, or empty; used for every layer.</param>
+    /// <returns>The loss; 0 without counted tokens.</returns>
+    /// <exception cref="ArgumentException">A length is wrong.</exception>
+    public static double PooledLoadBalancing(ReadOnlySpan<float> logits, int experts, int choices, ReadOnlySpan<bool> padding = default)
+    {
+        var spec = new RouterSpec { Experts = experts, Select = new TopKSelection { K = choices } }.Checked();
+        if (logits.Length % experts != 0)
+            throw new ArgumentException($"logits has {logits.Length} values; must be a multiple of experts ({experts})", nameof(logits));
+        int rows = logits.Length / experts;
+        if (!padding.IsEmpty && rows % padding.Length != 0)
+            throw new ArgumentException($"padding has {padding.Length} values; must divide the rows of all layers ({rows})", nameof(padding));
+        var pooled = new bool[rows];
+        for (int t = 0; t < rows && !padding.IsEmpty; t++) pooled[t] = padding[t % padding.Length];
+        var routing = ReferenceRouter.Route(logits, spec, new RouteOptions { Padding = pooled, KeepScores = true });
+        return SwitchLoadBalancing(routing.Scores, routing.Load(), choices, pooled) * choices;
+    }
+
+    /// <summary>Router z-loss: the mean over tokens of <c>logsumexp(l)^2</c> (ST-MoE eq. 5).</summary>
+    /// <param name="logits">[T, E].</param>
+    /// <param name="experts">E.</param>
+    /// <param name="padding">[T] or empty.</param>
+    /// <returns>The loss; 0 without counted tokens.</returns>
+    /// <exception cref="ArgumentException">A length is wrong.</exception>
+    public static double ZLoss(ReadOnlySpan<float> logits, int experts, ReadOnlySpan<bool> padding = default)
+    {
+        int tokens = CountTokens(logits, experts, padding);
+        double sum = 0;
+        for (int t = 0; t < tokens; t++)
+        {
+            if (!padding.IsEmpty && padding[t]) continue;
+            double z = ScoreFunctions.LogSumExp(logits.Slice(t * experts, experts));
+            sum += z * z;
+        }
+
+        return sum / Math.Max(Counted(tokens, padding), 1);
+    }
+
+    /// <summary>Importance loss: the squared coefficient of variation of the experts' summed weights (Shazeer et al. 2017). 0 when balanced.</summary>
+    /// <param name="weights">Weights [T, E], zero where not routed.</param>
+    /// <param name="experts">E.</param>
+    /// <param name="variance">Which variance.</param>
+    /// <param name="padding">[T] or empty.</param>
+    /// <exception cref="ArgumentException">A length is wrong.</exception>
+    public static double Importance(ReadOnlySpan<float> weights, int experts, VarianceKind variance = VarianceKind.Unbiased, ReadOnlySpan<bool> padding = default)
+    {
+        CountTokens(weights, experts, padding);
+        var sums = new double[experts];
+        for (int e = 0; e < experts; e++) sums[e] = ColumnSum(weights, experts, e, padding);
+        return SquaredVariation(sums, variance);
+    }
+
+    /// <summary>Load loss on counts: the squared coefficient of variation of the experts' loads. 0 when balanced.</summary>
+    /// <param name="load">Routes per expert [E], or a smooth estimate of them.</param>
+    /// <param name="variance">Which variance.</param>
+    public static double Load(ReadOnlySpan<int> load, VarianceKind variance = VarianceKind.Unbiased)
+    {
+        var counts = new double[load.Length];
+        for (int e = 0; e < counts.Length; e++) counts[e] = load[e];
+        return SquaredVariation(counts, variance);
+    }
+
+    /// <summary>(standard deviation / mean)^2. Unbiased: variance over n - 1 and <c>mean^2 + 1e-10</c> below, as the ports of Shazeer's gate have it; biased: over n, without a guard (V-MoE). 0 for a single value, and for all zeros.</summary>
+    /// <param name="values">[E].</param>
+    /// <param name="variance">Which variance.</param>
+    public static double SquaredVariation(ReadOnlySpan<double> values, VarianceKind variance)
+    {
+        if (values.Length <= 1) return 0;
+        double mean = 0, squares = 0;
+        foreach (double v in values) mean += v / values.Length;
+        foreach (double v in values) squares += (v - mean) * (v - mean);
+        if (squares == 0) return 0;
+        return variance == VarianceKind.Unbiased
+            ? squares / (values.Length - 1) / (mean * mean + 1e-10)
+            : squares / values.Length / (mean * mean);
+    }
+
+    private static int CountTokens(ReadOnlySpan<float> values, int experts, ReadOnlySpan<bool> padding)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(experts);
+        if (values.Length % experts != 0)
+            throw new ArgumentException($"{values.Length} values given; must be a multiple of experts ({experts})", nameof(values));
+        int tokens = values.Length / experts;
+        if (!padding.IsEmpty && padding.Length != tokens)
+            throw new ArgumentException($"padding has {padding.Length} values; must have one per token ({tokens})", nameof(padding));
+        return tokens;
+    }
+
+    private static int Counted(int tokens, ReadOnlySpan<bool> padding) => tokens - padding.Count(true);
+
+    private static double ColumnSum(ReadOnlySpan<float> values, int experts, int column, ReadOnlySpan<bool> padding)
+    {
+        double sum = 0;
+        for (int t = 0; t * experts < values.Length; t++)
+        {
+            if (padding.IsEmpty || !padding[t]) sum += values[t * experts + column];
+        }
+
+        return sum;
+    }
+}

@@ -1,0 +1,127 @@
+namespace MoE;
+
+/// <summary>
+/// The layer written down once, in plain scalar code with double accumulation: the oracle of everything faster. Experts are added in ascending order, the shared expert last.
+/// Thread-safe; allocates per call.
+/// </summary>
+public sealed class ReferenceLayer : IMoEEngine
+{
+    private readonly IGate _gate;
+    private readonly ReferenceExpert[] _experts;
+    private readonly ReferenceExpert? _shared;
+    private readonly float[]? _sharedGate;
+
+    /// <summary>Makes a layer with the spec's own linear gate.</summary>
+    /// <param name="spec">The layer.</param>
+    /// <param name="weights">All tensors of <see cref="WeightNames.Of"/>; they are copied.</param>
+    /// <exception cref="SpecException">The spec has problems.</exception>
+    /// <exception cref="ArgumentException">Tensors are missing or have the wrong shape; all of them are named.</exception>
+    public ReferenceLayer(MoELayerSpec spec, IWeightSource weights)
+        : this(spec, weights, null)
+    {
+    }
+
+    /// <summary>Makes a layer with a gate of the user's own.</summary>
+    /// <param name="spec">The layer; its router is used for its number of experts only where <paramref name="gate"/> is given.</param>
+    /// <param name="weights">All tensors of <see cref="WeightNames.Of"/>; they are copied.</param>
+    /// <param name="gate">The gate, or null for the spec's own.</param>
+    /// <exception cref="SpecException">The spec has problems.</exception>
+    /// <exception cref="ArgumentException">Tensors are missing or have the wrong shape, or the gate has another number of experts.</exception>
+    public ReferenceLayer(MoELayerSpec spec, IWeightSource weights, IGate? gate)
+    {
+        var tensors = LayerWeights.Load(spec, weights);
+        Spec = spec;
+        _gate = gate ?? new LinearGate(spec.Router, tensors.Get(WeightNames.Router)!, tensors.Get(WeightNames.RouterBias), tensors.Get(WeightNames.SelectionBias));
+        if (_gate.ExpertCount != spec.Router.Experts)
+            throw new ArgumentException($"gate has {_gate.ExpertCount} experts; must have {spec.Router.Experts}", nameof(gate));
+        _experts = new ReferenceExpert[spec.Router.Experts];
+        for (int e = 0; e < _experts.Length; e++) _experts[e] = ReferenceExpert.Routed(spec, tensors, e);
+        if (spec.Shared is null) return;
+        _shared = ReferenceExpert.Shared(spec, tensors);
+        _sharedGate = tensors.Get(WeightNames.SharedScalarGate);
+    }
+
+    /// <inheritdoc/>
+    public string Name => "managed-reference";
+
+    /// <inheritdoc/>
+    public MoELayerSpec Spec { get; }
+
+    /// <inheritdoc/>
+    public Routing Route(ReadOnlySpan<float> tokens) => Route(new GateInput(tokens, Spec.Width));
+
+    /// <summary>Routes with masks, ids or noise.</summary>
+    /// <param name="input">What the gate may see.</param>
+    public Routing Route(in GateInput input) => _gate.Route(input);
+
+    /// <inheritdoc/>
+    public void Forward(ReadOnlySpan<float> tokens, Span<float> output) => Forward(new GateInput(tokens, Spec.Width), output);
+
+    /// <summary>Runs the layer with masks, ids or noise.</summary>
+    /// <param name="input">What the gate may see; its tokens are the experts' input.</param>
+    /// <param name="output">[T, D], overwritten.</param>
+    /// <returns>The routing that was carried out.</returns>
+    /// <exception cref="ArgumentException">A width or length is wrong.</exception>
+    public Routing Forward(in GateInput input, Span<float> output)
+    {
+        if (input.Width != Spec.Width)
+            throw new ArgumentException($"input has width {input.Width}; must be {Spec.Width}", nameof(input));
+        if (output.Length != input.Tokens.Length)
+            throw new ArgumentException($"output has {output.Length} values; must have {input.Tokens.Length}", nameof(output));
+        if (input.Tokens.Overlaps(output))
+            throw new ArgumentException("output overlaps the tokens; must be other memory", nameof(output));
+        var routing = Route(input);
+        var sum = new double[output.Length];
+        AddRouted(routing, input.Tokens, sum);
+        AddShared(input.Tokens, sum);
+        for (int i = 0; i < sum.Length; i++) output[i] = (float)sum[i];
+        return routing;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+    }
+
+    private void AddRouted(Routing routing, ReadOnlySpan<float> tokens, Span<double> sum)
+    {
+        int d = Spec.Width;
+        var dense = routing as DenseRouting;
+        if (dense is { Slots: > 1 })
+            throw new NotSupportedException($"a routing with {dense.Slots} slots per expert mixes tokens before the experts; this layer runs token routings");
+        for (int e = 0; e < _experts.Length; e++)
+        {
+            if (routing is SparseRouting sparse)
+            {
+                foreach (int route in sparse.Plan.Permutation[sparse.Plan.Offsets[e]..sparse.Plan.Offsets[e + 1]])
+                {
+                    int t = sparse.TokenOf(route);
+                    Run(_experts[e], tokens.Slice(t * d, d), sparse.Weights[route], sum.Slice(t * d, d));
+                }
+            }
+            else
+            {
+                for (int t = 0; t < routing.TokenCount; t++)
+                    Run(_experts[e], tokens.Slice(t * d, d), dense!.Weights[t * _experts.Length + e], sum.Slice(t * d, d));
+            }
+        }
+    }
+
+    private void Run(ReferenceExpert expert, ReadOnlySpan<float> x, double weight, Span<double> sum)
+    {
+        if (Spec.Weighted == WeightedSide.Input) expert.Add(x, weight, 1, sum);
+        else expert.Add(x, 1, weight, sum);
+    }
+
+    private void AddShared(ReadOnlySpan<float> tokens, Span<double> sum)
+    {
+        if (_shared is null) return;
+        int d = Spec.Width;
+        for (int i = 0; i < tokens.Length; i += d)
+        {
+            var x = tokens.Slice(i, d);
+            double weight = _sharedGate is null ? 1 : ScoreFunctions.Sigmoid(ReferenceExpert.Dot(_sharedGate, x));
+            _shared.Add(x, 1, weight, sum.Slice(i, d));
+        }
+    }
+}

@@ -1,0 +1,67 @@
+namespace MoE;
+
+/// <summary>
+/// The router written down once, in plain scalar code: every other engine is held against it. Scores are computed in double and rounded to single;
+/// the choice is made on the rounded values, as a single-precision peer makes it.
+/// </summary>
+public static class ReferenceRouter
+{
+    /// <summary>Routes a batch by its logits.</summary>
+    /// <param name="logits">[T, E], row-major. Minus infinity is allowed (such an expert scores zero under softmax), as long as one logit of the token is finite.</param>
+    /// <param name="spec">The router.</param>
+    /// <param name="options">Bias, masks, replay.</param>
+    /// <returns>[T, K] experts and weights, with the dispatch plan.</returns>
+    /// <exception cref="SpecException">The spec has problems.</exception>
+    /// <exception cref="ArgumentException">A length is wrong, a logit of an unpadded token is NaN or +infinity, or all of them are -infinity.</exception>
+    public static TopKRouting Route(ReadOnlySpan<float> logits, RouterSpec spec, RouteOptions options = default)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        spec.Checked();
+        int e = spec.Experts, k = spec.TopK;
+        int tokens = RouterGuard.Check(logits, spec, options);
+
+        var ids = new int[tokens * k];
+        var weights = new float[tokens * k];
+        var scores = options.KeepScores ? new float[tokens * e] : null;
+        var row = new ReferenceRow(spec, options.ClosedExperts);
+        for (int t = 0; t < tokens; t++)
+        {
+            var chosen = ids.AsSpan(t * k, k);
+            if (!options.Padding.IsEmpty && options.Padding[t])
+            {
+                chosen.Fill(-1);
+                continue;
+            }
+
+            row.Score(logits.Slice(t * e, e));
+            if (scores is not null) row.CopyScores(scores.AsSpan(t * e, e));
+            if (options.GivenExperts.IsEmpty) row.Select(options.SelectionBias, chosen);
+            else options.GivenExperts.Slice(t * k, k).CopyTo(chosen);
+            row.Weigh(chosen, weights.AsSpan(t * k, k));
+        }
+
+        var plan = ExpertPlan.Build(ids, weights, k, e, spec.Dispatch);
+        Settle(weights, k, plan, spec.Dispatch);
+        return new TopKRouting(tokens, e, k, ids, weights, plan, scores);
+    }
+
+    // Dropped routes weigh nothing; what is left of a token is renormalised where the spec says so.
+    private static void Settle(float[] weights, int k, ExpertPlan plan, DispatchSpec dispatch)
+    {
+        if (plan.DroppedCount == 0) return;
+        for (int r = 0; r < weights.Length; r++)
+        {
+            if (!plan.IsKept(r)) weights[r] = 0;
+        }
+
+        if (!dispatch.RenormalizeAfterDrop) return;
+        for (int t = 0; t < weights.Length; t += k)
+        {
+            var row = weights.AsSpan(t, k);
+            double sum = 0;
+            foreach (float w in row) sum += w;
+            if (sum == 0) continue;
+            for (int j = 0; j < k; j++) row[j] = (float)(row[j] / sum);
+        }
+    }
+}

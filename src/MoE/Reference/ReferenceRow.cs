@@ -1,0 +1,139 @@
+namespace MoE;
+
+/// <summary>The stages of a gate for one token. Reused from token to token.</summary>
+internal sealed class ReferenceRow
+{
+    private readonly RouterSpec _spec;
+    private readonly bool[] _closed;
+    private readonly bool[] _open;
+    private readonly float[] _logits;
+    private readonly float[] _scores;
+    private readonly float[] _choice;
+
+    public ReferenceRow(RouterSpec spec, ReadOnlySpan<bool> closed)
+    {
+        _spec = spec;
+        _closed = closed.IsEmpty ? new bool[spec.Experts] : closed.ToArray();
+        _open = new bool[spec.Experts];
+        _logits = new float[spec.Experts];
+        _scores = new float[spec.Experts];
+        _choice = new float[spec.Experts];
+    }
+
+    private bool ScoresFirst => _spec.Score.Stage == ScoreStage.BeforeSelection;
+
+    /// <summary>Stage 1. Closed experts score as minus infinity does.</summary>
+    public void Score(ReadOnlySpan<float> logits)
+    {
+        for (int e = 0; e < _logits.Length; e++)
+            _logits[e] = _closed[e] ? float.NegativeInfinity : (float)(logits[e] / _spec.Score.Temperature);
+        if (ScoresFirst) ScoreFunctions.Apply(_spec.Score.Function, _logits, _scores);
+        else _logits.CopyTo(_scores, 0);
+    }
+
+    public void CopyScores(Span<float> destination) => _scores.CopyTo(destination);
+
+    /// <summary>Stage 2: the chosen experts, best first; -1 where fewer can be chosen than asked for.</summary>
+    public void Select(ReadOnlySpan<float> bias, Span<int> chosen)
+    {
+        for (int e = 0; e < _choice.Length; e++)
+        {
+            _open[e] = !_closed[e];
+            _choice[e] = bias.IsEmpty ? _scores[e] : _scores[e] + bias[e];
+        }
+
+        if (_spec.Select is not TopKSelection select)
+        {
+            for (int e = 0; e < chosen.Length; e++) chosen[e] = _open[e] ? e : -1;
+            return;
+        }
+
+        if (select.Groups is { } groups) LimitGroups(groups, select.K);
+        TopK(_choice, _open, _spec.Ties, chosen);
+    }
+
+    /// <summary>Stage 3: the weights of the chosen experts.</summary>
+    public void Weigh(ReadOnlySpan<int> chosen, Span<float> weights)
+    {
+        for (int j = 0; j < chosen.Length; j++)
+            weights[j] = chosen[j] < 0 ? float.NegativeInfinity : _scores[chosen[j]];
+        if (!ScoresFirst) ScoreFunctions.Apply(_spec.Score.Function, weights, weights);
+        for (int j = 0; j < chosen.Length; j++)
+        {
+            if (chosen[j] < 0) weights[j] = 0;
+        }
+
+        Normalize(_spec.Weigh, weights);
+    }
+
+    private void LimitGroups(GroupLimit limit, int k)
+    {
+        int size = _choice.Length / limit.Count;
+        var groupScores = new float[limit.Count];
+        var top = new int[limit.Score switch { GroupScore.Max => 1, GroupScore.SumOfTopTwo => 2, _ => k / limit.Keep }];
+        for (int g = 0; g < limit.Count; g++)
+        {
+            TopK(_choice.AsSpan(g * size, size), _open.AsSpan(g * size, size), _spec.Ties, top);
+            foreach (int i in top) groupScores[g] += i < 0 ? float.NegativeInfinity : _choice[g * size + i];
+        }
+
+        var kept = new int[limit.Keep];
+        var all = new bool[limit.Count];
+        all.AsSpan().Fill(true);
+        TopK(groupScores, all, _spec.Ties, kept);
+        for (int g = 0; g < limit.Count; g++)
+        {
+            if (kept.AsSpan().Contains(g)) continue;
+            if (limit.Mask == GroupMask.Zero) _choice.AsSpan(g * size, size).Clear();
+            else _open.AsSpan(g * size, size).Clear();
+        }
+    }
+
+    // Best first, by repeated scan: the plainest form of the tie rule.
+    private static void TopK(ReadOnlySpan<float> values, ReadOnlySpan<bool> open, TieRule ties, Span<int> chosen)
+    {
+        Span<bool> taken = values.Length <= 1024 ? stackalloc bool[values.Length] : new bool[values.Length];
+        for (int j = 0; j < chosen.Length; j++)
+        {
+            int best = -1;
+            for (int i = 0; i < values.Length; i++)
+            {
+                if (taken[i] || !open[i]) continue;
+                if (best < 0 || values[i] > values[best] || (ties == TieRule.HighestIndex && values[i] == values[best])) best = i;
+            }
+
+            chosen[j] = best;
+            if (best >= 0) taken[best] = true;
+        }
+    }
+
+    private static void Normalize(WeighSpec weigh, Span<float> weights)
+    {
+        if (weigh.Normalization != WeightNormalization.None && (weights.Length > 1 || weigh.NormalizeSingle))
+        {
+            double norm = Norm(weigh, weights);
+            // All weights zero (underflow, or no expert at all): they stay zero instead of becoming NaN.
+            if (norm != 0)
+                for (int j = 0; j < weights.Length; j++) weights[j] = (float)(weights[j] / norm);
+        }
+
+        if (weigh.Scale == 1) return;
+        for (int j = 0; j < weights.Length; j++) weights[j] = (float)(weights[j] * weigh.Scale);
+    }
+
+    private static double Norm(WeighSpec weigh, ReadOnlySpan<float> weights)
+    {
+        double norm = 0;
+        if (weigh.Normalization == WeightNormalization.Sum)
+        {
+            foreach (float w in weights) norm += w;
+        }
+        else
+        {
+            foreach (float w in weights) norm += Math.Pow(Math.Abs(w), weigh.P);
+            norm = Math.Pow(norm, 1 / weigh.P);
+        }
+
+        return weigh.EpsilonRule == EpsilonRule.Add ? norm + weigh.Epsilon : Math.Max(norm, weigh.Epsilon);
+    }
+}

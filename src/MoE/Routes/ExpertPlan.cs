@@ -1,0 +1,138 @@
+namespace MoE;
+
+/// <summary>
+/// The kept routes sorted by expert. The sort is stable: within an expert, routes keep their order (token order).
+/// Expert e owns <c>Permutation[Offsets[e] .. Offsets[e + 1] - 1]</c>.
+/// </summary>
+public sealed class ExpertPlan
+{
+    private readonly int[] _offsets;
+    private readonly int[] _permutation;
+    private readonly int[] _positions;
+    private readonly bool[] _kept;
+
+    private ExpertPlan(int[] offsets, int[] permutation, int[] positions, bool[] kept, int? capacity, int dropped)
+    {
+        _offsets = offsets;
+        _permutation = permutation;
+        _positions = positions;
+        _kept = kept;
+        Capacity = capacity;
+        DroppedCount = dropped;
+    }
+
+    /// <summary>[E + 1]: where each expert's kept routes begin.</summary>
+    public ReadOnlySpan<int> Offsets => _offsets;
+
+    /// <summary>[R]: kept routes by expert.</summary>
+    public ReadOnlySpan<int> Permutation => _permutation;
+
+    /// <summary>[N]: the place of each route in its expert's queue, counted before drops; -1 for an empty route.</summary>
+    public ReadOnlySpan<int> Positions => _positions;
+
+    /// <summary>The capacity C per expert, or null where nothing can be dropped.</summary>
+    public int? Capacity { get; }
+
+    /// <summary>Number of routes that had an expert and were not kept.</summary>
+    public int DroppedCount { get; }
+
+    /// <summary>True if the route is carried out.</summary>
+    /// <param name="route">0..N-1.</param>
+    public bool IsKept(int route) => _kept[route];
+
+    /// <summary>The plan in which every route with an expert is kept.</summary>
+    /// <param name="expertIds">[N], each -1 or in 0..E-1.</param>
+    /// <param name="experts">E, positive.</param>
+    public static ExpertPlan Dropless(ReadOnlySpan<int> expertIds, int experts)
+    {
+        var positions = new int[expertIds.Length];
+        var kept = new bool[expertIds.Length];
+        var counts = new int[experts];
+        for (int r = 0; r < positions.Length; r++)
+        {
+            kept[r] = expertIds[r] >= 0;
+            positions[r] = kept[r] ? counts[expertIds[r]]++ : -1;
+        }
+
+        return Sort(expertIds, experts, positions, kept, null);
+    }
+
+    /// <summary>The plan under a capacity.</summary>
+    /// <param name="expertIds">[T, K], each -1 or in 0..E-1.</param>
+    /// <param name="weights">[T, K]; used by <see cref="DropPolicy.HeaviestWeight"/>.</param>
+    /// <param name="choices">K, positive.</param>
+    /// <param name="experts">E, positive.</param>
+    /// <param name="dispatch">The rules; without a capacity the plan is dropless.</param>
+    public static ExpertPlan Build(ReadOnlySpan<int> expertIds, ReadOnlySpan<float> weights, int choices, int experts, DispatchSpec dispatch)
+    {
+        ArgumentNullException.ThrowIfNull(dispatch);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(choices);
+        if (dispatch.Capacity is null) return Dropless(expertIds, experts);
+        int tokens = expertIds.Length / choices;
+        int capacity = dispatch.Capacity.Of(tokens, experts, choices);
+        var positions = Arrive(expertIds, choices, experts, dispatch, capacity);
+        var kept = new bool[expertIds.Length];
+        if (dispatch.Drop == DropPolicy.HeaviestWeight)
+            KeepHeaviest(expertIds, weights, experts, capacity, kept);
+        else
+            for (int r = 0; r < kept.Length; r++) kept[r] = positions[r] >= 0 && positions[r] < capacity;
+        return Sort(expertIds, experts, positions, kept, capacity);
+    }
+
+    private static int[] Arrive(ReadOnlySpan<int> expertIds, int choices, int experts, DispatchSpec dispatch, int capacity)
+    {
+        var positions = new int[expertIds.Length];
+        var next = new int[experts];
+        if (dispatch.Arrival == ArrivalOrder.TokenMajor)
+        {
+            for (int r = 0; r < positions.Length; r++) positions[r] = expertIds[r] < 0 ? -1 : next[expertIds[r]]++;
+            return positions;
+        }
+
+        for (int j = 0; j < choices; j++)
+        {
+            for (int r = j; r < positions.Length; r += choices) positions[r] = expertIds[r] < 0 ? -1 : next[expertIds[r]]++;
+            if (dispatch.Offset == ChoiceOffset.KeptEarlierChoices)
+                for (int e = 0; e < experts; e++) next[e] = Math.Min(next[e], capacity);
+        }
+
+        return positions;
+    }
+
+    private static void KeepHeaviest(ReadOnlySpan<int> expertIds, ReadOnlySpan<float> weights, int experts, int capacity, bool[] kept)
+    {
+        var queues = new List<(float Weight, int Route)>[experts];
+        for (int r = 0; r < expertIds.Length; r++)
+        {
+            if (expertIds[r] >= 0) (queues[expertIds[r]] ??= []).Add((weights[r], r));
+        }
+
+        foreach (var queue in queues)
+        {
+            if (queue is null) continue;
+            queue.Sort(static (a, b) => a.Weight != b.Weight ? b.Weight.CompareTo(a.Weight) : a.Route.CompareTo(b.Route));
+            foreach (var (_, route) in queue.Take(capacity)) kept[route] = true;
+        }
+    }
+
+    private static ExpertPlan Sort(ReadOnlySpan<int> expertIds, int experts, int[] positions, bool[] kept, int? capacity)
+    {
+        var offsets = new int[experts + 1];
+        int dropped = 0;
+        for (int r = 0; r < kept.Length; r++)
+        {
+            if (kept[r]) offsets[expertIds[r] + 1]++;
+            else if (expertIds[r] >= 0) dropped++;
+        }
+
+        for (int e = 0; e < experts; e++) offsets[e + 1] += offsets[e];
+        var permutation = new int[offsets[experts]];
+        var next = offsets.AsSpan(0, experts).ToArray();
+        for (int r = 0; r < kept.Length; r++)
+        {
+            if (kept[r]) permutation[next[expertIds[r]]++] = r;
+        }
+
+        return new ExpertPlan(offsets, permutation, positions, kept, capacity, dropped);
+    }
+}

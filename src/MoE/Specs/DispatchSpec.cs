@@ -1,0 +1,66 @@
+using System.Text.Json.Serialization;
+
+namespace MoE;
+
+/// <summary>Which routes an expert keeps when more arrive than its capacity.</summary>
+[JsonConverter(typeof(SnakeCaseEnumConverter<DropPolicy>))]
+public enum DropPolicy
+{
+    /// <summary>The first to arrive, in <see cref="DispatchSpec.Arrival"/> order.</summary>
+    FirstCome,
+
+    /// <summary>The heaviest weights; equal weights: the earlier token (Megatron-LM <c>probs</c>).</summary>
+    HeaviestWeight,
+}
+
+/// <summary>In which order routes arrive at their expert.</summary>
+[JsonConverter(typeof(SnakeCaseEnumConverter<ArrivalOrder>))]
+public enum ArrivalOrder
+{
+    /// <summary>All first choices in token order, then all second choices (GShard family).</summary>
+    ChoiceMajor,
+
+    /// <summary>All choices of token 0, then those of token 1 (MegaBlocks).</summary>
+    TokenMajor,
+}
+
+/// <summary>What later choices queue behind in <see cref="ArrivalOrder.ChoiceMajor"/>.</summary>
+[JsonConverter(typeof(SnakeCaseEnumConverter<ChoiceOffset>))]
+public enum ChoiceOffset
+{
+    /// <summary>All earlier choices, also the dropped ones (GShard, DeepSpeed, Tutel, V-MoE).</summary>
+    AllEarlierChoices,
+
+    /// <summary>The earlier choices that were kept (Mesh TensorFlow, lucidrains).</summary>
+    KeptEarlierChoices,
+}
+
+/// <summary>The last stage before the experts: which routes are carried out.</summary>
+public sealed record DispatchSpec
+{
+    /// <summary>Every route is carried out.</summary>
+    public static DispatchSpec Dropless { get; } = new();
+
+    /// <summary>Capacity per expert; null: dropless.</summary>
+    public CapacitySpec? Capacity { get; init; }
+
+    /// <summary>Which routes are kept.</summary>
+    public DropPolicy Drop { get; init; } = DropPolicy.FirstCome;
+
+    /// <summary>The order of arrival.</summary>
+    public ArrivalOrder Arrival { get; init; } = ArrivalOrder.ChoiceMajor;
+
+    /// <summary>What later choices queue behind.</summary>
+    public ChoiceOffset Offset { get; init; } = ChoiceOffset.AllEarlierChoices;
+
+    /// <summary>The kept weights of a token are divided by their sum again after drops (DeepSpeed top-2); never applied to a token that lost all.</summary>
+    public bool RenormalizeAfterDrop { get; init; }
+
+    internal void Check(SpecProblems problems, string path)
+    {
+        problems.RequireDefined(Drop, $"{path}.drop");
+        problems.RequireDefined(Arrival, $"{path}.arrival");
+        problems.RequireDefined(Offset, $"{path}.offset");
+        Capacity?.Check(problems, $"{path}.capacity");
+    }
+}

@@ -1,0 +1,74 @@
+using System.Text.Json.Serialization;
+
+namespace MoE;
+
+/// <summary>Where the routing weight is applied.</summary>
+[JsonConverter(typeof(SnakeCaseEnumConverter<WeightedSide>))]
+public enum WeightedSide
+{
+    /// <summary>sum_e w_e * expert_e(x).</summary>
+    Output,
+
+    /// <summary>sum_e expert_e(w_e * x) (Llama 4).</summary>
+    Input,
+}
+
+/// <summary>A mixture-of-experts layer as data: router, experts, shared experts and sizes. Weights come from an <see cref="IWeightSource"/>; an <see cref="IMoEEngine"/> runs it.</summary>
+public sealed record MoELayerSpec
+{
+    /// <summary>The schema this version reads and writes.</summary>
+    public const int CurrentSchema = 1;
+
+    /// <summary>Version of the JSON form.</summary>
+    [JsonRequired]
+    public int Schema { get; init; } = CurrentSchema;
+
+    /// <summary>Model width D: inputs and outputs are [T, D].</summary>
+    public required int Width { get; init; }
+
+    /// <summary>The router.</summary>
+    public required RouterSpec Router { get; init; }
+
+    /// <summary>The scorer has a bias (gpt-oss).</summary>
+    public bool RouterBias { get; init; }
+
+    /// <summary>The routed experts.</summary>
+    public required ExpertSpec Expert { get; init; }
+
+    /// <summary>The shared expert; null: none.</summary>
+    public SharedExpertSpec? Shared { get; init; }
+
+    /// <summary>Where the routing weight is applied.</summary>
+    public WeightedSide Weighted { get; init; } = WeightedSide.Output;
+
+    /// <summary>All problems of this spec; empty if it can be used.</summary>
+    public IReadOnlyList<SpecProblem> Validate()
+    {
+        var problems = new SpecProblems();
+        problems.Require(Schema == CurrentSchema, "schema", Schema, $"must be {CurrentSchema}");
+        problems.RequirePositive(Width, "width");
+        problems.RequireDefined(Weighted, "weighted");
+        problems.Require(Router is not null, "router", Router, "must be given");
+        problems.Require(Expert is not null, "expert", Expert, "must be given");
+        Router?.Check(problems, "router.");
+        Expert?.Check(problems, "expert");
+        Shared?.Check(problems, "shared");
+        return problems.Found;
+    }
+
+    /// <summary>This spec, or an exception with all its problems.</summary>
+    /// <exception cref="SpecException">The spec has problems.</exception>
+    public MoELayerSpec Checked()
+    {
+        SpecException.ThrowIfAny(Validate());
+        return this;
+    }
+
+    /// <summary>The JSON form, indented, with a final newline.</summary>
+    public string ToJson() => SpecJson.Write(this, SpecJsonContext.Default.MoELayerSpec);
+
+    /// <summary>Reads the JSON form.</summary>
+    /// <exception cref="InvalidDataException">Not JSON, an unknown key, a missing or newer schema, or a value of the wrong kind.</exception>
+    /// <exception cref="SpecException">Read, but with problems.</exception>
+    public static MoELayerSpec FromJson(string json) => SpecJson.Read(json, SpecJsonContext.Default.MoELayerSpec, CurrentSchema).Checked();
+}

@@ -1,0 +1,120 @@
+using System.Text.Json.Serialization;
+
+namespace MoE;
+
+/// <summary>Which of several equal scores is chosen.</summary>
+[JsonConverter(typeof(SnakeCaseEnumConverter<TieRule>))]
+public enum TieRule
+{
+    /// <summary>The lowest expert index (the default everywhere; JAX does the same).</summary>
+    LowestIndex,
+
+    /// <summary>The highest expert index (ONNX Runtime's MoE and QMoE on the CPU).</summary>
+    HighestIndex,
+
+    /// <summary>Whatever the tensor library's own top-k does: libtorch's order on the torch engine. The managed engine, which has no such library, takes the lowest index.</summary>
+    Native,
+}
+
+/// <summary>The precision in which the scorer's product is taken.</summary>
+[JsonConverter(typeof(SnakeCaseEnumConverter<LogitPrecision>))]
+public enum LogitPrecision
+{
+    /// <summary>That of the input (Mixtral: a bf16 layer has bf16 logits).</summary>
+    Input,
+
+    /// <summary>Single precision whatever the input (DeepSeek-V3, torchtitan).</summary>
+    Single,
+}
+
+/// <summary>
+/// A router as data: everything but its parameters. Closed and versioned: JSON carries <c>"schema": 1</c>, and unknown keys are refused.
+/// A gate is <c>scores = Score(logits)</c>, <c>chosen = Select(scores)</c>, <c>weights = Weigh(scores, chosen)</c>, then <c>Dispatch</c>.
+/// </summary>
+/// <example><code>var spec = RouterProfiles.DeepSeekV3(experts: 256, k: 8, groups: 8, keepGroups: 4, scale: 2.5);</code></example>
+public sealed record RouterSpec
+{
+    /// <summary>The schema this version reads and writes.</summary>
+    public const int CurrentSchema = 1;
+
+    /// <summary>Version of the JSON form.</summary>
+    [JsonRequired]
+    public int Schema { get; init; } = CurrentSchema;
+
+    /// <summary>Number of experts E, positive.</summary>
+    public required int Experts { get; init; }
+
+    /// <summary>Precision of the logits.</summary>
+    public LogitPrecision Logits { get; init; } = LogitPrecision.Input;
+
+    /// <summary>Logits to scores.</summary>
+    public ScoreSpec Score { get; init; } = new();
+
+    /// <summary>Scores to chosen experts.</summary>
+    public required SelectSpec Select { get; init; }
+
+    /// <summary>Scores of the chosen to weights.</summary>
+    public WeighSpec Weigh { get; init; } = new();
+
+    /// <summary>Which routes are carried out.</summary>
+    public DispatchSpec Dispatch { get; init; } = DispatchSpec.Dropless;
+
+    /// <summary>Which of equal scores is chosen.</summary>
+    public TieRule Ties { get; init; } = TieRule.LowestIndex;
+
+    /// <summary>Choices per token K: that of the selection, or E where every expert is taken.</summary>
+    [JsonIgnore]
+    public int TopK => Select is TopKSelection s ? s.K : Experts;
+
+    /// <summary>True where the selection adds a per-expert bias.</summary>
+    [JsonIgnore]
+    public bool UsesSelectionBias => Select is TopKSelection { UsesBias: true };
+
+    /// <summary>All problems of this spec; empty if it can be used.</summary>
+    public IReadOnlyList<SpecProblem> Validate()
+    {
+        var problems = new SpecProblems();
+        Check(problems, "");
+        return problems.Found;
+    }
+
+    /// <summary>This spec, or an exception with all its problems.</summary>
+    /// <exception cref="SpecException">The spec has problems.</exception>
+    public RouterSpec Checked()
+    {
+        SpecException.ThrowIfAny(Validate());
+        return this;
+    }
+
+    /// <summary>The same router with another number of choices per token (k can change at run time).</summary>
+    /// <exception cref="SpecException">k does not fit, or the selection has no k.</exception>
+    public RouterSpec WithTopK(int k) => Select is TopKSelection s
+        ? (this with { Select = s with { K = k } }).Checked()
+        : throw new SpecException([new SpecProblem("select", Select.GetType().Name, "has no k to change")]);
+
+    /// <summary>The JSON form, indented, with a final newline.</summary>
+    public string ToJson() => SpecJson.Write(this, SpecJsonContext.Default.RouterSpec);
+
+    /// <summary>Reads the JSON form.</summary>
+    /// <exception cref="InvalidDataException">Not JSON, an unknown key, a missing or newer schema, or a value of the wrong kind.</exception>
+    /// <exception cref="SpecException">Read, but with problems.</exception>
+    public static RouterSpec FromJson(string json) => SpecJson.Read(json, SpecJsonContext.Default.RouterSpec, CurrentSchema).Checked();
+
+    internal void Check(SpecProblems problems, string prefix)
+    {
+        problems.Require(Schema == CurrentSchema, prefix + "schema", Schema, $"must be {CurrentSchema}");
+        problems.RequirePositive(Experts, prefix + "experts");
+        problems.RequireDefined(Logits, prefix + "logits");
+        problems.RequireDefined(Ties, prefix + "ties");
+        problems.Require(Score is not null, prefix + "score", Score, "must be given");
+        problems.Require(Select is not null, prefix + "select", Select, "must be given");
+        problems.Require(Weigh is not null, prefix + "weigh", Weigh, "must be given");
+        problems.Require(Dispatch is not null, prefix + "dispatch", Dispatch, "must be given");
+        Score?.Check(problems, prefix + "score");
+        Select?.Check(problems, prefix + "select", Experts);
+        Weigh?.Check(problems, prefix + "weigh");
+        Dispatch?.Check(problems, prefix + "dispatch");
+        if (Score is { Function: ScoreFunction.Identity } && Weigh is { Normalization: not WeightNormalization.None })
+            problems.Require(false, prefix + "weigh.normalization", Weigh.Normalization, "raw logits can be negative and cannot be normalised; use a score function");
+    }
+}
