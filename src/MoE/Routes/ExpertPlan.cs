@@ -79,6 +79,37 @@ public sealed class ExpertPlan
         return Sort(expertIds, experts, positions, kept, capacity);
     }
 
+    /// <summary>The plan of an engine that has already decided what to keep.</summary>
+    /// <param name="expertIds">[T, K], each -1 or in 0..E-1.</param>
+    /// <param name="choices">K, positive.</param>
+    /// <param name="experts">E, positive.</param>
+    /// <param name="kept">[T, K]: true where the route is carried out; never true for an empty route.</param>
+    /// <param name="positions">[T, K]: places in the queues before drops, -1 for an empty route.</param>
+    /// <param name="capacity">C, not negative.</param>
+    /// <exception cref="ArgumentException">A length is wrong, an empty route is kept, or an expert keeps more than its capacity.</exception>
+    public static ExpertPlan FromKept(ReadOnlySpan<int> expertIds, int choices, int experts, bool[] kept, int[] positions, int capacity)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(choices);
+        ArgumentOutOfRangeException.ThrowIfNegative(capacity);
+        ArgumentNullException.ThrowIfNull(kept);
+        ArgumentNullException.ThrowIfNull(positions);
+        if (expertIds.Length % choices != 0 || kept.Length != expertIds.Length || positions.Length != expertIds.Length)
+            throw new ArgumentException($"expertIds, kept and positions have {expertIds.Length}, {kept.Length} and {positions.Length} values; must be equally many, a multiple of choices ({choices})");
+        for (int r = 0; r < kept.Length; r++)
+        {
+            if (kept[r] && expertIds[r] < 0) throw new ArgumentException($"kept[{r}] is true; route {r} has no expert", nameof(kept));
+        }
+
+        var plan = Sort(expertIds, experts, positions, kept, capacity);
+        for (int e = 0; e < experts; e++)
+        {
+            int load = plan.Offsets[e + 1] - plan.Offsets[e];
+            if (load > capacity) throw new ArgumentException($"expert {e} keeps {load} routes; must be at most capacity ({capacity})", nameof(kept));
+        }
+
+        return plan;
+    }
+
     private static int[] Arrive(ReadOnlySpan<int> expertIds, int choices, int experts, DispatchSpec dispatch, int capacity)
     {
         var positions = new int[expertIds.Length];

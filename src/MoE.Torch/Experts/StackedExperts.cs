@@ -1,0 +1,80 @@
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace MoE.Torch;
+
+/// <summary>
+/// Experts of one form with stacked weights: FFN (ReLU, GELU, SiLU) or GLU (SwiGLU, GEGLU, ReGLU). Parameters, all used as x W^T:
+/// <c>gate</c>, <c>up</c> [E, F, D], <c>down</c> [E, D, F], and with biases <c>gate_bias</c>, <c>up_bias</c> [E, F], <c>down_bias</c> [E, D].
+/// </summary>
+public sealed class StackedExperts : ExpertBank
+{
+    private readonly Parameter? gate;
+    private readonly Parameter up;
+    private readonly Parameter down;
+    private readonly Parameter? gate_bias;
+    private readonly Parameter? up_bias;
+    private readonly Parameter? down_bias;
+
+    /// <summary>Makes experts; every weight is drawn as a linear layer's, biases are zero.</summary>
+    /// <param name="spec">The form.</param>
+    /// <param name="experts">E, positive.</param>
+    /// <param name="width">D, positive.</param>
+    /// <param name="dtype">Type of the parameters; single precision by default.</param>
+    /// <param name="device">Device of the parameters.</param>
+    /// <param name="generator">Source of the initial weights; the global one by default.</param>
+    public StackedExperts(ExpertSpec spec, int experts, int width, ScalarType? dtype = null, Device? device = null, Generator? generator = null)
+        : base(nameof(StackedExperts), experts)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(width);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(spec.Width, nameof(spec));
+        Spec = spec;
+        Width = width;
+        long e = experts, d = width, f = spec.Width;
+        if (spec.Form == ExpertForm.Glu) gate = Initial.Linear([e, f, d], d, dtype, device, generator);
+        up = Initial.Linear([e, f, d], d, dtype, device, generator);
+        down = Initial.Linear([e, d, f], f, dtype, device, generator);
+        if (spec.Biases)
+        {
+            if (spec.Form == ExpertForm.Glu) gate_bias = Initial.Zeros([e, f], dtype, device);
+            up_bias = Initial.Zeros([e, f], dtype, device);
+            down_bias = Initial.Zeros([e, d], dtype, device);
+        }
+
+        RegisterComponents();
+    }
+
+    /// <summary>The form.</summary>
+    public ExpertSpec Spec { get; }
+
+    /// <summary>D.</summary>
+    public int Width { get; }
+
+    /// <inheritdoc/>
+    /// <exception cref="ArgumentException">The rows have another width, number or type than the parameters and segments say.</exception>
+    public override Tensor forward(Tensor rows_RD, ExpertSegments segments)
+    {
+        TensorGuard.Matrix(rows_RD, Width, "rows");
+        TensorGuard.SameType(rows_RD, up, "rows");
+        ArgumentNullException.ThrowIfNull(segments);
+        if (segments.Experts != Experts || segments.Rows != rows_RD.shape[0])
+            throw new ArgumentException($"segments has {segments.Experts} experts and {segments.Rows} rows; must have {Experts} and {rows_RD.shape[0]}", nameof(segments));
+        using var scope = NewDisposeScope();
+        // Unbound once: the gradient of a stacked weight is then one stack, not a full-size tensor per expert.
+        Tensor[]? gates = gate?.unbind(), gateBiases = gate_bias?.unbind(), upBiases = up_bias?.unbind(), downBiases = down_bias?.unbind();
+        Tensor[] ups = up.unbind(), downs = down.unbind();
+        var parts = new List<Tensor>();
+        for (int e = 0; e < Experts; e++)
+        {
+            if (segments.Count(e) == 0) continue;
+            var x = rows_RD.narrow(0, segments.Offset(e), segments.Count(e));
+            parts.Add(FeedForward.Forward(Spec, x, gates?[e], ups[e], downs[e], gateBiases?[e], upBiases?[e], downBiases?[e]));
+        }
+
+        // No rows at all: still a function of the input, so that a backward pass finds its way.
+        var rows = parts.Count == 0 ? rows_RD.alias() : cat(parts, 0);
+        return rows.MoveToOuterDisposeScope();
+    }
+}

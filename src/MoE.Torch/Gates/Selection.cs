@@ -1,0 +1,63 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace MoE.Torch;
+
+/// <summary>The choice of experts, on detached scores. Reads nothing back to the host.</summary>
+internal static class Selection
+{
+    /// <summary>[T, K] int64, best first; -1 where a token has fewer open experts than choices.</summary>
+    public static Tensor Choose(Tensor scores_TE, RouterSpec spec, Tensor? bias, Tensor? closed)
+    {
+        if (spec.Select is not TopKSelection select)
+        {
+            var all_TE = arange(spec.Experts, dtype: ScalarType.Int64, device: scores_TE.device).unsqueeze(0).expand(scores_TE.shape[0], -1);
+            return closed is null ? all_TE.contiguous() : all_TE.masked_fill(closed.unsqueeze(0), -1);
+        }
+
+        var choice_TE = bias is null ? scores_TE : scores_TE + bias.to(scores_TE.dtype);
+        if (select.Groups is null && closed is null) return TopK(choice_TE, select.K, spec.Ties).Indices;
+
+        // Open experts are kept above -infinity, so that -infinity in the result means: nothing left to choose.
+        double lowest = scores_TE.dtype == ScalarType.Float64 ? double.MinValue : float.MinValue;
+        choice_TE = choice_TE.clamp_min(lowest);
+        if (closed is not null) choice_TE = choice_TE.masked_fill(closed.unsqueeze(0), double.NegativeInfinity);
+        if (select.Groups is { } groups) choice_TE = LimitGroups(choice_TE, groups, select.K, spec.Ties);
+        var (values_TK, experts_TK) = TopK(choice_TE, select.K, spec.Ties);
+        return closed is null ? experts_TK : experts_TK.masked_fill(values_TK.isneginf(), -1);
+    }
+
+    private static Tensor LimitGroups(Tensor choice_TE, GroupLimit limit, int k, TieRule ties)
+    {
+        long tokens = choice_TE.shape[0], size = choice_TE.shape[1] / limit.Count;
+        var grouped_TGS = choice_TE.view(tokens, limit.Count, size);
+        var scores_TG = limit.Score switch
+        {
+            GroupScore.Max => grouped_TGS.amax([-1]),
+            GroupScore.SumOfTopTwo => TopK(grouped_TGS, 2, ties).Values.sum(-1),
+            _ => TopK(grouped_TGS, k / limit.Keep, ties).Values.sum(-1),
+        };
+        var kept_TH = TopK(scores_TG, limit.Keep, ties).Indices;
+        var dropped_TG = ones_like(scores_TG, dtype: ScalarType.Bool).scatter_(1, kept_TH, false);
+        var dropped_TE = dropped_TG.unsqueeze(-1).expand(tokens, limit.Count, size).reshape(tokens, choice_TE.shape[1]);
+        if (limit.Mask == GroupMask.NegativeInfinity) return choice_TE.masked_fill(dropped_TE, double.NegativeInfinity);
+        // Closed experts stay closed where a masked group becomes zero.
+        return choice_TE.masked_fill(dropped_TE.logical_and(choice_TE.isneginf().logical_not()), 0);
+    }
+
+    /// <summary>Top-k over the last dimension, best first, under a tie rule. libtorch's own top-k leaves the order of equal values open, hence the stable sort.</summary>
+    public static (Tensor Values, Tensor Indices) TopK(Tensor values, long k, TieRule ties)
+    {
+        if (ties == TieRule.Native)
+        {
+            var (top, at) = values.topk((int)k, -1, largest: true, sorted: true);
+            return (top, at);
+        }
+
+        var ordered = ties == TieRule.HighestIndex ? values.flip(-1) : values;
+        var (sorted, indices) = ordered.sort(-1, descending: true, stable: true);
+        indices = indices.narrow(-1, 0, k);
+        if (ties == TieRule.HighestIndex) indices = indices.neg().add(values.shape[^1] - 1);
+        return (sorted.narrow(-1, 0, k), indices.contiguous());
+    }
+}

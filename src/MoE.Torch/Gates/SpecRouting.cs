@@ -1,0 +1,107 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace MoE.Torch;
+
+/// <summary>The functional form of a gate: logits and a spec in, a routing out. Differentiable in the logits; the choice itself carries no gradient.</summary>
+public static class SpecRouting
+{
+    /// <summary>Routes a batch by its logits.</summary>
+    /// <param name="logits">[T, E] of any floating type; scores are taken in single precision (double for double). -infinity is allowed as long as one logit of the token is finite.</param>
+    /// <param name="spec">The router.</param>
+    /// <param name="selectionBias">[E] where the spec uses one, otherwise null.</param>
+    /// <param name="context">Masks and replay.</param>
+    /// <returns>The routing; its tensors belong to the caller.</returns>
+    /// <exception cref="SpecException">The spec has problems.</exception>
+    /// <exception cref="ArgumentException">A shape or type is wrong; or, on the CPU, a logit of an unpadded token is NaN or +infinity, or all of them are -infinity.</exception>
+    public static RoutingTensors route(Tensor logits, RouterSpec spec, Tensor? selectionBias = null, GateContext? context = null)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        spec.Checked();
+        context ??= GateContext.Empty;
+        Check(logits, spec, selectionBias, context);
+        using var scope = NewDisposeScope();
+
+        var wide_TE = Widen(logits, spec, context);
+        bool first = spec.Score.Stage == ScoreStage.BeforeSelection;
+        var scores_TE = first ? Score(spec.Score.Function, wide_TE) : wide_TE;
+        Tensor experts_TK;
+        using (no_grad())
+            experts_TK = context.GivenExperts ?? Selection.Choose(scores_TE.detach(), spec, selectionBias, context.ClosedExperts);
+        experts_TK = WithoutPadding(experts_TK, context.Padding);
+        bool partial = context.Padding is not null || context.ClosedExperts is not null || context.GivenExperts is not null;
+        var weights_TK = Weigh(scores_TE, experts_TK, spec, partial);
+        return Dispatching.Settle(logits, scores_TE, experts_TK, weights_TK, spec, partial).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>A score function over the last dimension.</summary>
+    /// <param name="function">The function.</param>
+    /// <param name="logits">Any shape, single or double precision.</param>
+    public static Tensor Score(ScoreFunction function, Tensor logits)
+    {
+        ArgumentNullException.ThrowIfNull(logits);
+        switch (function)
+        {
+            case ScoreFunction.Softmax: return logits.softmax(-1);
+            case ScoreFunction.Sigmoid: return logits.sigmoid();
+            case ScoreFunction.SqrtSoftplus:
+                using (var softplus = nn.functional.softplus(logits)) return softplus.sqrt();
+            case ScoreFunction.Identity: return logits.alias();
+            default: throw new ArgumentOutOfRangeException(nameof(function), function, "must be a defined score function");
+        }
+    }
+
+    private static void Check(Tensor logits, RouterSpec spec, Tensor? selectionBias, GateContext context)
+    {
+        TensorGuard.Matrix(logits, spec.Experts, nameof(logits));
+        if (selectionBias is null == spec.UsesSelectionBias)
+            throw new ArgumentException($"selectionBias is {(selectionBias is null ? "null" : "given")}; must be {(spec.UsesSelectionBias ? "given" : "null")} for this spec", nameof(selectionBias));
+        if (selectionBias is not null && (selectionBias.dim() != 1 || selectionBias.shape[0] != spec.Experts))
+            throw new ArgumentException($"selectionBias has shape {TensorGuard.Shape(selectionBias)}; must be [{spec.Experts}]", nameof(selectionBias));
+        TensorGuard.Vector(context.Padding, logits.shape[0], ScalarType.Bool, "padding");
+        TensorGuard.Vector(context.ClosedExperts, spec.Experts, ScalarType.Bool, "closedExperts");
+        if (context.GivenExperts is { } given && (given.dim() != 2 || given.shape[0] != logits.shape[0] || given.shape[1] != spec.TopK || given.dtype != ScalarType.Int64))
+            throw new ArgumentException($"givenExperts is {given.dtype} {TensorGuard.Shape(given)}; must be Int64 [{logits.shape[0]}, {spec.TopK}]", "givenExperts");
+        if (!context.SkipLogitCheck) LogitCheck.Throw(logits, context);
+    }
+
+    // Single precision at least; padded rows cannot carry NaN into the gradients of the others; closed experts score as -infinity does.
+    private static Tensor Widen(Tensor logits, RouterSpec spec, GateContext context)
+    {
+        var wide_TE = logits.dtype == ScalarType.Float64 ? logits : logits.to(ScalarType.Float32);
+        if (spec.Score.Temperature != 1) wide_TE = wide_TE.div(spec.Score.Temperature);
+        if (context.Padding is { } padding) wide_TE = wide_TE.masked_fill(padding.unsqueeze(1), 0);
+        if (context.ClosedExperts is { } closed) wide_TE = wide_TE.masked_fill(closed.unsqueeze(0), double.NegativeInfinity);
+        return wide_TE;
+    }
+
+    private static Tensor WithoutPadding(Tensor experts_TK, Tensor? padding) =>
+        padding is null ? experts_TK : experts_TK.masked_fill(padding.unsqueeze(1), -1);
+
+    private static Tensor Weigh(Tensor scores_TE, Tensor experts_TK, RouterSpec spec, bool partial)
+    {
+        var none_TK = partial ? experts_TK.lt(0) : null;
+        var weights_TK = scores_TE.gather(1, none_TK is null ? experts_TK : experts_TK.clamp_min(0));
+        if (spec.Score.Stage == ScoreStage.AfterSelection)
+        {
+            // A finite floor: a token without any expert must not make NaN, not even in the backward pass.
+            if (none_TK is not null) weights_TK = weights_TK.masked_fill(none_TK, -1e30);
+            weights_TK = Score(spec.Score.Function, weights_TK);
+        }
+
+        if (none_TK is not null) weights_TK = weights_TK.masked_fill(none_TK, 0);
+        weights_TK = Normalize(spec.Weigh, weights_TK);
+        return spec.Weigh.Scale == 1 ? weights_TK : weights_TK.mul(spec.Weigh.Scale);
+    }
+
+    private static Tensor Normalize(WeighSpec weigh, Tensor weights_TK)
+    {
+        if (weigh.Normalization == WeightNormalization.None || (weights_TK.shape[1] == 1 && !weigh.NormalizeSingle)) return weights_TK;
+        var norm_T1 = weigh.Normalization == WeightNormalization.Sum
+            ? weights_TK.sum(-1, keepdim: true)
+            : weights_TK.abs().pow(weigh.P).sum(-1, keepdim: true).pow(1 / weigh.P);
+        if (weigh.Epsilon > 0)
+            norm_T1 = weigh.EpsilonRule == EpsilonRule.Add ? norm_T1.add(weigh.Epsilon) : norm_T1.clamp_min(weigh.Epsilon);
+        return weights_TK / Dispatching.OneWhereZero(norm_T1);
+    }
+}

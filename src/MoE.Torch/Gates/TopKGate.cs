@@ -1,0 +1,55 @@
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace MoE.Torch;
+
+/// <summary>
+/// The token-choice gate with a linear scorer, <c>logits = x W^T + b</c>, and the rule of a <see cref="RouterSpec"/>: softmax or sigmoid, before or after the choice, groups, bias, capacity.
+/// Parameters: <c>weight</c> [E, D], <c>bias</c> [E] or none; buffer <c>selection_bias</c> [E] or none.
+/// </summary>
+/// <example><code>var gate = new TopKGate(RouterProfiles.Mixtral(experts: 8), width: 64);</code></example>
+public sealed class TopKGate : SpecGate
+{
+    private readonly Parameter weight;
+    private readonly Parameter? bias;
+
+    /// <summary>Makes a gate; the weight is drawn from U(-1/sqrt(D), 1/sqrt(D)), as a linear layer's.</summary>
+    /// <param name="spec">The router.</param>
+    /// <param name="width">D, positive.</param>
+    /// <param name="hasBias">The scorer has a bias, zero at first.</param>
+    /// <param name="dtype">Type of the parameters; single precision by default.</param>
+    /// <param name="device">Device of the parameters.</param>
+    /// <param name="generator">Source of the initial weights; the global one by default.</param>
+    /// <exception cref="SpecException">The spec has problems.</exception>
+    public TopKGate(RouterSpec spec, int width, bool hasBias = false, ScalarType? dtype = null, Device? device = null, Generator? generator = null)
+        : base(nameof(TopKGate), spec, device)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(width);
+        weight = Initial.Linear([spec.Experts, width], width, dtype, device, generator);
+        if (hasBias) bias = Initial.Zeros([spec.Experts], dtype, device);
+        RegisterComponents();
+    }
+
+    /// <summary>The scorer's weight, [E, D].</summary>
+    public Parameter Weight => weight;
+
+    /// <summary>The scorer's bias, [E], or null.</summary>
+    public Parameter? Bias => bias;
+
+    /// <inheritdoc/>
+    /// <exception cref="ArgumentException">The width or type is not that of the weight.</exception>
+    public override Tensor logits(Tensor tokens, GateContext context)
+    {
+        var x_TD = context.Selector ?? tokens;
+        TensorGuard.Matrix(x_TD, weight.shape[1], nameof(tokens));
+        if (Spec.Logits == LogitPrecision.Input || x_TD.dtype is ScalarType.Float32 or ScalarType.Float64)
+        {
+            TensorGuard.SameType(x_TD, weight, nameof(tokens));
+            return nn.functional.linear(x_TD, weight, bias);
+        }
+
+        using var scope = NewDisposeScope();
+        return nn.functional.linear(x_TD.to(ScalarType.Float32), weight.to(ScalarType.Float32), bias?.to(ScalarType.Float32)).MoveToOuterDisposeScope();
+    }
+}

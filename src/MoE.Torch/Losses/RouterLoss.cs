@@ -1,0 +1,63 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace MoE.Torch;
+
+/// <summary>A named auxiliary loss of a layer: a function of the routing and the padding, times a coefficient.</summary>
+public sealed class RouterLoss
+{
+    private readonly Func<RoutingTensors, Tensor?, Tensor> _loss;
+
+    /// <summary>A loss of your own.</summary>
+    /// <param name="name">Unique in a layer.</param>
+    /// <param name="coefficient">Finite.</param>
+    /// <param name="loss">Gives a scalar from the routing and the padding mask ([T] bool or null).</param>
+    public RouterLoss(string name, double coefficient, Func<RoutingTensors, Tensor?, Tensor> loss)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        ArgumentNullException.ThrowIfNull(loss);
+        if (!double.IsFinite(coefficient)) throw new ArgumentOutOfRangeException(nameof(coefficient), coefficient, "must be finite");
+        Name = name;
+        Coefficient = coefficient;
+        _loss = loss;
+    }
+
+    /// <summary>Name.</summary>
+    public string Name { get; }
+
+    /// <summary>Coefficient.</summary>
+    public double Coefficient { get; }
+
+    /// <summary>The loss times its coefficient; a scalar.</summary>
+    public Tensor Of(RoutingTensors routing, Tensor? padding)
+    {
+        using var scope = NewDisposeScope();
+        return _loss(routing, padding).mul(Coefficient).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Switch load balancing, 1 when balanced: <see cref="TorchRouterLosses.switch_load_balancing"/> on the routing's normalised scores and loads before drops.</summary>
+    /// <param name="coefficient">Often 0.01.</param>
+    public static RouterLoss LoadBalancing(double coefficient) => new("load_balancing", coefficient, static (routing, padding) =>
+    {
+        using var scope = NewDisposeScope();
+        var p_TE = TorchRouterLosses.normalized_scores(Need(routing.Logits, "logits"), routing.Spec?.Score.Function ?? ScoreFunction.Softmax);
+        return TorchRouterLosses.switch_load_balancing(p_TE, routing.Load(), (int)routing.Choices, padding).MoveToOuterDisposeScope();
+    });
+
+    /// <summary>Router z-loss: <see cref="TorchRouterLosses.z_loss"/>.</summary>
+    /// <param name="coefficient">Often 0.001.</param>
+    public static RouterLoss ZLoss(double coefficient) => new("z_loss", coefficient, static (routing, padding) =>
+        TorchRouterLosses.z_loss(Need(routing.Logits, "logits"), padding));
+
+    /// <summary>Importance, 0 when balanced: the squared coefficient of variation of the experts' summed weights.</summary>
+    /// <param name="coefficient">Often 0.1.</param>
+    /// <param name="variance">Which variance.</param>
+    public static RouterLoss Importance(double coefficient, VarianceKind variance = VarianceKind.Unbiased) => new("importance", coefficient, (routing, padding) =>
+    {
+        using var scope = NewDisposeScope();
+        return TorchRouterLosses.importance(routing.ToDenseWeights(), variance, padding).MoveToOuterDisposeScope();
+    });
+
+    private static Tensor Need(Tensor? tensor, string name) =>
+        tensor ?? throw new InvalidOperationException($"the gate gives no {name}, which this loss needs");
+}

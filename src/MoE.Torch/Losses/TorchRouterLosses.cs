@@ -1,0 +1,147 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace MoE.Torch;
+
+/// <summary>
+/// The auxiliary losses with gradients, the same functions as <see cref="RouterLosses"/>. Padding masks are [T] bool, true for tokens that do not count. Results are scalars in single precision (double for double).
+/// </summary>
+public static class TorchRouterLosses
+{
+    /// <summary>Switch load balancing: <c>E / (k T^2) * sum_e (sum_t p_te) * c_e</c>; 1 when balanced. Switch Transformers eq. 4; Megatron-LM <c>switch_load_balancing_loss_func</c>.</summary>
+    /// <param name="scores">p [T, E]; rows of counted tokens sum to one.</param>
+    /// <param name="load">c [E], integers: routes per expert, before drops. No gradient.</param>
+    /// <param name="choices">k, positive.</param>
+    /// <param name="padding">[T] or null.</param>
+    /// <exception cref="ArgumentException">A shape or type is wrong.</exception>
+    public static Tensor switch_load_balancing(Tensor scores, Tensor load, int choices, Tensor? padding = null)
+    {
+        ArgumentNullException.ThrowIfNull(load);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(choices);
+        TensorGuard.Matrix(scores, load.numel(), nameof(scores));
+        TensorGuard.Vector(padding, scores.shape[0], ScalarType.Bool, nameof(padding));
+        using var scope = NewDisposeScope();
+        var p_TE = Wide(scores);
+        if (padding is not null) p_TE = p_TE.masked_fill(padding.unsqueeze(1), 0);
+        var counted = Counted(p_TE, padding);
+        var sum = (p_TE.sum(0) * load.to(p_TE.dtype)).sum();
+        return (sum * ((double)load.numel() / choices) / counted.square()).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Load balancing as the transformers Mixtral family computes it: layers pooled on the token axis, the k choices not divided out; <b>k</b> when balanced.</summary>
+    /// <param name="logits">One [T, E] per layer.</param>
+    /// <param name="choices">k, 1..E.</param>
+    /// <param name="padding">[T] of one layer (or [B, S]), used for every layer, or null.</param>
+    /// <param name="ties">Which of equal probabilities count as chosen.</param>
+    /// <exception cref="ArgumentException">There is no layer, or a shape or type is wrong.</exception>
+    public static Tensor pooled_load_balancing(IReadOnlyList<Tensor> logits, int choices, Tensor? padding = null, TieRule ties = TieRule.LowestIndex)
+    {
+        ArgumentNullException.ThrowIfNull(logits);
+        if (logits.Count == 0) throw new ArgumentException("logits is empty; must hold one tensor per layer", nameof(logits));
+        using var scope = NewDisposeScope();
+        var pooled_TE = logits.Count == 1 ? logits[0] : cat([.. logits], 0);
+        var spec = new RouterSpec { Experts = checked((int)pooled_TE.shape[^1]), Select = new TopKSelection { K = choices }, Ties = ties }.Checked();
+        var pooledPadding = padding?.flatten().repeat(logits.Count);
+        var routing = SpecRouting.route(pooled_TE, spec, null, new GateContext { Padding = pooledPadding });
+        return switch_load_balancing(routing.Scores!, routing.Load(), choices, pooledPadding).mul(choices).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Router z-loss: the mean over counted tokens of <c>logsumexp(l)^2</c> (ST-MoE eq. 5); 0 without counted tokens.</summary>
+    /// <param name="logits">[T, E].</param>
+    /// <param name="padding">[T] or null.</param>
+    /// <exception cref="ArgumentException">A shape or type is wrong.</exception>
+    public static Tensor z_loss(Tensor logits, Tensor? padding = null)
+    {
+        ArgumentNullException.ThrowIfNull(logits);
+        TensorGuard.Matrix(logits, logits.shape[^1], nameof(logits));
+        TensorGuard.Vector(padding, logits.shape[0], ScalarType.Bool, nameof(padding));
+        using var scope = NewDisposeScope();
+        var z_T = Wide(logits).logsumexp(-1).square();
+        if (padding is not null) z_T = z_T.masked_fill(padding, 0);
+        return (z_T.sum() / Counted(z_T, padding)).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Importance loss: the squared coefficient of variation of the experts' summed weights (Shazeer et al. 2017); 0 when balanced.</summary>
+    /// <param name="weights">[T, E], zero where not routed.</param>
+    /// <param name="variance">Which variance.</param>
+    /// <param name="padding">[T] or null.</param>
+    /// <exception cref="ArgumentException">A shape or type is wrong.</exception>
+    public static Tensor importance(Tensor weights, VarianceKind variance = VarianceKind.Unbiased, Tensor? padding = null)
+    {
+        ArgumentNullException.ThrowIfNull(weights);
+        TensorGuard.Matrix(weights, weights.shape[^1], nameof(weights));
+        TensorGuard.Vector(padding, weights.shape[0], ScalarType.Bool, nameof(padding));
+        using var scope = NewDisposeScope();
+        var w_TE = Wide(weights);
+        if (padding is not null) w_TE = w_TE.masked_fill(padding.unsqueeze(1), 0);
+        return squared_variation(w_TE.sum(0), variance).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Load loss: the squared coefficient of variation of the experts' loads, or of a smooth estimate of them; 0 when balanced.</summary>
+    /// <param name="load">[E].</param>
+    /// <param name="variance">Which variance.</param>
+    public static Tensor load(Tensor load, VarianceKind variance = VarianceKind.Unbiased)
+    {
+        ArgumentNullException.ThrowIfNull(load);
+        using var scope = NewDisposeScope();
+        return squared_variation(load.is_floating_point() ? load : load.to(ScalarType.Float32), variance).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>(standard deviation / mean)^2, as <see cref="RouterLosses.SquaredVariation"/>.</summary>
+    /// <param name="values">[E], floating.</param>
+    /// <param name="variance">Which variance.</param>
+    public static Tensor squared_variation(Tensor values, VarianceKind variance)
+    {
+        ArgumentNullException.ThrowIfNull(values);
+        using var scope = NewDisposeScope();
+        var v_E = Wide(values);
+        if (v_E.numel() <= 1) return v_E.mul(0).sum().MoveToOuterDisposeScope();
+        bool unbiased = variance == VarianceKind.Unbiased;
+        var square = v_E.mean().square();
+        var below = unbiased ? square.add(1e-10) : Dispatching.OneWhereZero(square);
+        return (v_E.var(unbiased) / below).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Scores that sum to one: softmax, or another score function divided by its sum over all experts + 1e-20 (Megatron-LM).</summary>
+    /// <param name="logits">[T, E].</param>
+    /// <param name="function">The score function; the identity is refused, since its sum can be zero.</param>
+    /// <exception cref="ArgumentException">The function is the identity, or a shape is wrong.</exception>
+    public static Tensor normalized_scores(Tensor logits, ScoreFunction function)
+    {
+        ArgumentNullException.ThrowIfNull(logits);
+        TensorGuard.Matrix(logits, logits.shape[^1], nameof(logits));
+        if (function == ScoreFunction.Identity) throw new ArgumentException("function is Identity; raw logits cannot be normalised", nameof(function));
+        using var scope = NewDisposeScope();
+        var scores_TE = SpecRouting.Score(function, Wide(logits));
+        if (function != ScoreFunction.Softmax) scores_TE = scores_TE / scores_TE.sum(-1, keepdim: true).add(1e-20);
+        return scores_TE.MoveToOuterDisposeScope();
+    }
+
+    /// <summary>
+    /// What Megatron-LM feeds its load-balancing loss: normalised scores, and the top-k of them without selection bias or groups; rows of padded tokens are zero and false.
+    /// </summary>
+    /// <param name="logits">[T, E].</param>
+    /// <param name="choices">k, 1..E.</param>
+    /// <param name="function">The score function.</param>
+    /// <param name="padding">[T] or null.</param>
+    /// <returns>Scores [T, E] and map [T, E] bool.</returns>
+    /// <exception cref="ArgumentException">A shape or type is wrong.</exception>
+    public static (Tensor Scores, Tensor Map) auxiliary_routing(Tensor logits, int choices, ScoreFunction function, Tensor? padding = null)
+    {
+        using var scope = NewDisposeScope();
+        var scores_TE = normalized_scores(logits, function);
+        var spec = new RouterSpec { Experts = checked((int)logits.shape[^1]), Select = new TopKSelection { K = choices }, Score = new ScoreSpec { Function = ScoreFunction.Identity } }.Checked();
+        Tensor map_TE;
+        using (no_grad()) map_TE = SpecRouting.route(scores_TE.detach(), spec, null, new GateContext { Padding = padding }).ToMap();
+        if (padding is not null) scores_TE = scores_TE.masked_fill(padding.unsqueeze(1), 0);
+        return (scores_TE.MoveToOuterDisposeScope(), map_TE.MoveToOuterDisposeScope());
+    }
+
+    private static Tensor Wide(Tensor tensor) =>
+        tensor.dtype == ScalarType.Float64 ? tensor.alias() : tensor.to(ScalarType.Float32);
+
+    // Never zero: a batch without counted tokens has the loss zero.
+    private static Tensor Counted(Tensor like, Tensor? padding) => padding is null
+        ? tensor(Math.Max(like.shape[0], 1), dtype: like.dtype, device: like.device)
+        : padding.logical_not().sum().clamp_min(1).to(like.dtype);
+}

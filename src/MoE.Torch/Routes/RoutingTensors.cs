@@ -1,0 +1,135 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace MoE.Torch;
+
+/// <summary>
+/// A routing as tensors on the layer's device. <see cref="Weights"/>, <see cref="Scores"/> and <see cref="Logits"/> are differentiable; the integers are computed outside autograd.
+/// <see cref="Snapshot"/> gives the host value. Disposing it disposes the tensors.
+/// </summary>
+public sealed class RoutingTensors : IDisposable
+{
+    private readonly Tensor[] _owned;
+
+    internal RoutingTensors(int experts, Tensor? logits, Tensor? scores, Tensor expertIds, Tensor weights, Tensor? kept, Tensor? positions, int? capacity, RouterSpec? spec)
+    {
+        ExpertCount = experts;
+        Logits = logits;
+        Scores = scores;
+        ExpertIds = expertIds;
+        Weights = weights;
+        Kept = kept;
+        Positions = positions;
+        Capacity = capacity;
+        Spec = spec;
+        _owned = [.. new[] { logits, scores, expertIds, weights, kept, positions }.OfType<Tensor>()];
+    }
+
+    /// <summary>E.</summary>
+    public int ExpertCount { get; }
+
+    /// <summary>[T, E] in the scorer's type, or null for a gate without logits.</summary>
+    public Tensor? Logits { get; }
+
+    /// <summary>[T, E]: what the choice was made on, before bias and groups: scores, or the widened logits where the score function comes after the selection.</summary>
+    public Tensor? Scores { get; }
+
+    /// <summary>[T, K] int64, best first; -1 for none.</summary>
+    public Tensor ExpertIds { get; }
+
+    /// <summary>[T, K], single or double precision; zero for empty and dropped routes.</summary>
+    public Tensor Weights { get; }
+
+    /// <summary>[T, K] bool: routes that are carried out; null: all.</summary>
+    public Tensor? Kept { get; }
+
+    /// <summary>[T, K] int64: place in the expert's queue before drops, -1 for an empty route; null where nothing can be dropped.</summary>
+    public Tensor? Positions { get; }
+
+    /// <summary>C, or null where nothing can be dropped.</summary>
+    public int? Capacity { get; }
+
+    /// <summary>The spec the gate followed, or null for a gate without one.</summary>
+    public RouterSpec? Spec { get; }
+
+    /// <summary>T.</summary>
+    public long TokenCount => ExpertIds.shape[0];
+
+    /// <summary>K.</summary>
+    public long Choices => ExpertIds.shape[1];
+
+    /// <summary>A routing made by a gate of your own.</summary>
+    /// <param name="experts">E.</param>
+    /// <param name="expertIds">[T, K] int64, -1 for none. Ownership passes to the routing, as for all tensors here.</param>
+    /// <param name="weights">[T, K], single or double precision; carries the gradient to the gate.</param>
+    /// <param name="logits">[T, E] or null; the losses on logits need it.</param>
+    /// <param name="scores">[T, E] or null; the load-balancing losses need it.</param>
+    /// <exception cref="ArgumentException">A shape or type is wrong.</exception>
+    public static RoutingTensors Of(int experts, Tensor expertIds, Tensor weights, Tensor? logits = null, Tensor? scores = null)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(experts);
+        ArgumentNullException.ThrowIfNull(expertIds);
+        ArgumentNullException.ThrowIfNull(weights);
+        if (expertIds.dim() != 2 || expertIds.dtype != ScalarType.Int64)
+            throw new ArgumentException($"expertIds is {expertIds.dtype} {TensorGuard.Shape(expertIds)}; must be Int64 [T, K]", nameof(expertIds));
+        if (!weights.shape.AsSpan().SequenceEqual(expertIds.shape))
+            throw new ArgumentException($"weights has shape {TensorGuard.Shape(weights)}; must be {TensorGuard.Shape(expertIds)}", nameof(weights));
+        if (weights.dtype is not (ScalarType.Float32 or ScalarType.Float64))
+            throw new ArgumentException($"weights has type {weights.dtype}; must be Float32 or Float64", nameof(weights));
+        foreach (var (tensor, name) in new[] { (logits, nameof(logits)), (scores, nameof(scores)) })
+        {
+            if (tensor is null) continue;
+            TensorGuard.Matrix(tensor, experts, name);
+            if (tensor.shape[0] != expertIds.shape[0])
+                throw new ArgumentException($"{name} has shape {TensorGuard.Shape(tensor)}; must be [{expertIds.shape[0]}, {experts}]", name);
+        }
+
+        using var scope = NewDisposeScope();
+        var kept = expertIds.ge(0);
+        return new RoutingTensors(experts, logits, scores, expertIds, weights, kept.MoveToOuterDisposeScope(), null, null, null);
+    }
+
+    /// <summary>The weights as [T, E]; zero where no route was kept. Differentiable.</summary>
+    public Tensor ToDenseWeights()
+    {
+        using var scope = NewDisposeScope();
+        return zeros([TokenCount, ExpertCount], dtype: Weights.dtype, device: Weights.device)
+            .scatter_add(1, ExpertIds.clamp_min(0), Kept is null ? Weights : Weights.masked_fill(Kept.logical_not(), 0)).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>[T, E] bool: true where a route was kept.</summary>
+    public Tensor ToMap()
+    {
+        using var guard = no_grad();
+        using var scope = NewDisposeScope();
+        var ones_TK = Kept is null ? ones_like(ExpertIds) : Kept.to(ScalarType.Int64);
+        return zeros([TokenCount, ExpertCount], dtype: ScalarType.Int64, device: ExpertIds.device)
+            .scatter_add(1, ExpertIds.clamp_min(0), ones_TK).gt(0).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>[E] int64: routes per expert, before drops; what the load-balancing losses count.</summary>
+    public Tensor Load()
+    {
+        using var guard = no_grad();
+        using var scope = NewDisposeScope();
+        // An extra bin takes the empty routes.
+        var bins = ExpertIds.flatten().add(1);
+        return bins.bincount(null, ExpertCount + 1).narrow(0, 1, ExpertCount).contiguous().MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The host value. Waits for the device.</summary>
+    public TopKRouting Snapshot() => HostReads.Snapshot(this);
+
+    /// <summary>Detaches the tensors from the current dispose scope and hands them to the one around it.</summary>
+    public RoutingTensors MoveToOuterDisposeScope()
+    {
+        foreach (var tensor in _owned) tensor.MoveToOuterDisposeScope();
+        return this;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var tensor in _owned) tensor.Dispose();
+    }
+}
