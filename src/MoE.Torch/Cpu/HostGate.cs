@@ -49,10 +49,5 @@ public sealed class HostGate : TorchGate
 
     private static int[] Ints(Tensor? tensor) => tensor is null ? [] : Array.ConvertAll(HostReads.Int64(tensor), static v => checked((int)v));
 
-    private static bool[] Bools(Tensor? tensor)
-    {
-        if (tensor is null) return [];
-        using var scope = NewDisposeScope();
-        return tensor.cpu().contiguous().data<bool>().ToArray();
-    }
+    private static bool[] Bools(Tensor? tensor) => tensor is null ? [] : HostReads.Bool(tensor);
 }

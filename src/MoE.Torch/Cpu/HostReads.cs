@@ -10,14 +10,21 @@ internal static class HostReads
     public static long[] Int64(Tensor tensor)
     {
         using var scope = NewDisposeScope();
-        return tensor.cpu().contiguous().data<long>().ToArray();
+        return Read<long>(tensor);
     }
 
     /// <summary>The values of a floating tensor as single precision.</summary>
     public static float[] Single(Tensor tensor)
     {
         using var scope = NewDisposeScope();
-        return tensor.detach().to(ScalarType.Float32).cpu().contiguous().data<float>().ToArray();
+        return Read<float>(tensor.detach().to(ScalarType.Float32));
+    }
+
+    /// <summary>The values of a boolean tensor.</summary>
+    public static bool[] Bool(Tensor tensor)
+    {
+        using var scope = NewDisposeScope();
+        return Read<bool>(tensor);
     }
 
     public static TopKRouting Snapshot(RoutingTensors routing)
@@ -29,13 +36,11 @@ internal static class HostReads
         var dispatch = routing.Spec?.Dispatch ?? DispatchSpec.Dropless;
         var plan = dispatch.Capacity is null
             ? ExpertPlan.Dropless(ids, routing.ExpertCount)
-            : ExpertPlan.FromKept(ids, k, routing.ExpertCount, Kept(routing), Array.ConvertAll(Int64(routing.Positions!), static p => (int)p), routing.Capacity!.Value);
+            : ExpertPlan.FromKept(ids, k, routing.ExpertCount, Bool(routing.Kept!), Array.ConvertAll(Int64(routing.Positions!), static p => (int)p), routing.Capacity!.Value);
         return new TopKRouting(tokens, routing.ExpertCount, k, ids, weights, plan, scores);
     }
 
-    private static bool[] Kept(RoutingTensors routing)
-    {
-        using var scope = NewDisposeScope();
-        return routing.Kept!.cpu().contiguous().data<bool>().ToArray();
-    }
+    // The accessor of an empty tensor refuses to give an empty array.
+    private static T[] Read<T>(Tensor tensor) where T : unmanaged =>
+        tensor.numel() == 0 ? [] : tensor.cpu().contiguous().data<T>().ToArray();
 }

@@ -38,7 +38,7 @@ internal static class Selection
             _ => TopK(grouped_TGS, k / limit.Keep, ties).Values.sum(-1),
         };
         var kept_TH = TopK(scores_TG, limit.Keep, ties).Indices;
-        var dropped_TG = ones_like(scores_TG, dtype: ScalarType.Bool).scatter_(1, kept_TH, false);
+        var dropped_TG = ones_like(scores_TG, dtype: ScalarType.Bool).scatter_(1, kept_TH, zeros_like(kept_TH, dtype: ScalarType.Bool));
         var dropped_TE = dropped_TG.unsqueeze(-1).expand(tokens, limit.Count, size).reshape(tokens, choice_TE.shape[1]);
         if (limit.Mask == GroupMask.NegativeInfinity) return choice_TE.masked_fill(dropped_TE, double.NegativeInfinity);
         // Closed experts stay closed where a masked group becomes zero.

@@ -24,7 +24,7 @@ public static class TorchRouterLosses
         var p_TE = Wide(scores);
         if (padding is not null) p_TE = p_TE.masked_fill(padding.unsqueeze(1), 0);
         var counted = Counted(p_TE, padding);
-        var sum = (p_TE.sum(0) * load.to(p_TE.dtype)).sum();
+        var sum = (p_TE.sum(0L) * load.to(p_TE.dtype)).sum();
         return (sum * ((double)load.numel() / choices) / counted.square()).MoveToOuterDisposeScope();
     }
 
@@ -74,7 +74,7 @@ public static class TorchRouterLosses
         using var scope = NewDisposeScope();
         var w_TE = Wide(weights);
         if (padding is not null) w_TE = w_TE.masked_fill(padding.unsqueeze(1), 0);
-        return squared_variation(w_TE.sum(0), variance).MoveToOuterDisposeScope();
+        return squared_variation(w_TE.sum(0L), variance).MoveToOuterDisposeScope();
     }
 
     /// <summary>Load loss: the squared coefficient of variation of the experts' loads, or of a smooth estimate of them; 0 when balanced.</summary>
@@ -99,7 +99,9 @@ public static class TorchRouterLosses
         bool unbiased = variance == VarianceKind.Unbiased;
         var square = v_E.mean().square();
         var below = unbiased ? square.add(1e-10) : Dispatching.OneWhereZero(square);
-        return (v_E.var(unbiased) / below).MoveToOuterDisposeScope();
+        // Tensor.var(unbiased: false) gives the unbiased variance in TorchSharp 0.107.
+        var deviations = v_E.sub(v_E.mean()).square().sum().div(v_E.numel() - (unbiased ? 1 : 0));
+        return (deviations / below).MoveToOuterDisposeScope();
     }
 
     /// <summary>Scores that sum to one: softmax, or another score function divided by its sum over all experts + 1e-20 (Megatron-LM).</summary>

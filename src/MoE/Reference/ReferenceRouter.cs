@@ -48,13 +48,12 @@ public static class ReferenceRouter
     // Dropped routes weigh nothing; what is left of a token is renormalised where the spec says so.
     private static void Settle(float[] weights, int k, ExpertPlan plan, DispatchSpec dispatch)
     {
-        if (plan.DroppedCount == 0) return;
         for (int r = 0; r < weights.Length; r++)
         {
             if (!plan.IsKept(r)) weights[r] = 0;
         }
 
-        if (!dispatch.RenormalizeAfterDrop) return;
+        if (dispatch.Capacity is null || !dispatch.RenormalizeAfterDrop) return;
         for (int t = 0; t < weights.Length; t += k)
         {
             var row = weights.AsSpan(t, k);
