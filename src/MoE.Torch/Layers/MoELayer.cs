@@ -149,7 +149,7 @@ public sealed class MoELayer : nn.Module<Tensor, Tensor>
 
     private static GateContext Flatten(GateContext context, long tokens)
     {
-        if (context == GateContext.Empty) return context;
+        if (ReferenceEquals(context, GateContext.Empty)) return context;
         return context with
         {
             Selector = context.Selector is { } s && s.dim() != 2 ? s.reshape(tokens, s.shape[^1]) : context.Selector,
