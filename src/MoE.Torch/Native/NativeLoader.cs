@@ -65,8 +65,10 @@ public static class NativeLoader
             }
             catch (Exception e) when (e is DllNotFoundException or InvalidDataException or IOException or UnauthorizedAccessException)
             {
+#pragma warning disable RS0030 // TorchSharp hides the message, and nothing else would say what is missing.
                 if (!reported)
                     Console.Error.WriteLine($"MoE.Torch: {e.Message}");
+#pragma warning restore RS0030
                 reported = true;
                 throw e as DllNotFoundException ?? new DllNotFoundException(e.Message, e);
             }
