@@ -116,6 +116,7 @@ public sealed class MoELayer : nn.Module<Tensor, Tensor>
         var tokens_TD = x.reshape(width == 0 ? 0 : x.numel() / width, width);
         context = Flatten(context ?? GateContext.Empty, tokens_TD.shape[0]);
         var routing = router.call(tokens_TD, context);
+        if (context.Padding is { } padding && routing.Spec is null) routing = routing.WithoutPadding(padding);
         var output_TD = Mix(tokens_TD, routing);
         if (shared is not null) output_TD = output_TD + Shared(tokens_TD);
         long[] shape = [.. x.shape[..^1], output_TD.shape[^1]];

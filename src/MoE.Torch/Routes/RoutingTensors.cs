@@ -89,6 +89,16 @@ public sealed class RoutingTensors : IDisposable
         return new RoutingTensors(experts, logits, scores, expertIds, weights, kept.MoveToOuterDisposeScope(), null, null, null);
     }
 
+    /// <summary>The same routing with the padded tokens sent to no expert, for gates that do not look at the padding themselves.</summary>
+    internal RoutingTensors WithoutPadding(Tensor padding)
+    {
+        using var scope = NewDisposeScope();
+        var padded_T1 = padding.unsqueeze(1);
+        var ids_TK = ExpertIds.masked_fill(padded_T1, -1);
+        var kept_TK = Kept is null ? ids_TK.ge(0) : Kept.logical_and(padded_T1.logical_not());
+        return new RoutingTensors(ExpertCount, Logits?.alias(), Scores?.alias(), ids_TK, Weights.masked_fill(padded_T1, 0), kept_TK, Positions?.alias(), Capacity, Spec).MoveToOuterDisposeScope();
+    }
+
     /// <summary>The weights as [T, E]; zero where no route was kept. Differentiable.</summary>
     public Tensor ToDenseWeights()
     {

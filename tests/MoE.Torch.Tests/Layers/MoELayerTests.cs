@@ -138,6 +138,24 @@ public sealed class MoELayerTests
     }
 
     [Fact]
+    public void A_gate_that_ignores_padding_is_made_to_obey_it()
+    {
+        using var scope = NewDisposeScope();
+        using var layer = new MoELayer(new EveryTokenToExpertOne(), new ModuleExperts([nn.Identity(), nn.Identity()]));
+        var x = randn(3, 6);
+        using var result = layer.route(x, new GateContext { Padding = tensor(new[] { false, true, false }) });
+        Assert.Equal([1, -1, 1], result.Routing.Snapshot().ExpertIds.ToArray());
+        Assert.Equal(0, result.Output[1].abs().sum().item<float>());
+        Assert.True(result.Output[0].allclose(x[0]));
+    }
+
+    private sealed class EveryTokenToExpertOne() : TorchGate("one", 2)
+    {
+        public override RoutingTensors forward(Tensor tokens, GateContext context) =>
+            RoutingTensors.Of(2, ones([tokens.shape[0], 1], dtype: ScalarType.Int64), ones(tokens.shape[0], 1));
+    }
+
+    [Fact]
     public void All_tokens_padded_give_zeros_and_a_backward_pass()
     {
         using var scope = NewDisposeScope();
