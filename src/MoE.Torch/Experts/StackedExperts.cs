@@ -62,19 +62,27 @@ public sealed class StackedExperts : ExpertBank
         if (segments.Experts != Experts || segments.Rows != rows_RD.shape[0])
             throw new ArgumentException($"segments has {segments.Experts} experts and {segments.Rows} rows; must have {Experts} and {rows_RD.shape[0]}", nameof(segments));
         using var scope = NewDisposeScope();
-        // Unbound once: the gradient of a stacked weight is then one stack, not a full-size tensor per expert.
-        Tensor[]? gates = gate?.unbind(), gateBiases = gate_bias?.unbind(), upBiases = up_bias?.unbind(), downBiases = down_bias?.unbind();
-        Tensor[] ups = up.unbind(), downs = down.unbind();
+        var (gates, ups, downs) = (Each(gate), Each(up), Each(down));
+        var (gateBiases, upBiases, downBiases) = (Each(gate_bias), Each(up_bias), Each(down_bias));
         var parts = new List<Tensor>();
         for (int e = 0; e < Experts; e++)
         {
             if (segments.Count(e) == 0) continue;
             var x = rows_RD.narrow(0, segments.Offset(e), segments.Count(e));
-            parts.Add(FeedForward.Forward(Spec, x, gates?[e], ups[e], downs[e], gateBiases?[e], upBiases?[e], downBiases?[e]));
+            parts.Add(FeedForward.Forward(Spec, x, gates(e), ups(e)!, downs(e)!, gateBiases(e), upBiases(e), downBiases(e)));
         }
 
         // No rows at all: still a function of the input, so that a backward pass finds its way.
         var rows = parts.Count == 0 ? rows_RD.alias() : cat(parts, 0);
         return rows.MoveToOuterDisposeScope();
+    }
+
+    // With gradients, unbound once: the gradient of a stacked weight is then one stack, not a full-size tensor per expert. Without, only what is used.
+    private static Func<int, Tensor?> Each(Tensor? stacked)
+    {
+        if (stacked is null) return static _ => null;
+        if (!is_grad_enabled()) return e => stacked[e];
+        Tensor[] parts = stacked.unbind();
+        return e => parts[e];
     }
 }
