@@ -25,19 +25,19 @@ internal sealed class ElfImage
     private const int MaxEntries = 1 << 16, MaxName = 4096;
     private const int HeaderSize = 64, SegmentSize = 56, DynamicSize = 16, NeedSize = 16, DefinitionSize = 20;
 
-    private readonly ReadOnlyMemory<byte> file;
-    private readonly string name;
-    private readonly List<(ulong Address, ulong Size, ulong Offset)> segments = [];
-    private readonly Dictionary<long, ulong> dynamic = [];
-    private readonly List<ulong> neededNames = [];
-    private int dynamicStart, dynamicEnd;
+    private readonly ReadOnlyMemory<byte> _file;
+    private readonly string _name;
+    private readonly List<(ulong Address, ulong Size, ulong Offset)> _segments = [];
+    private readonly Dictionary<long, ulong> _dynamic = [];
+    private readonly List<ulong> _neededNames = [];
+    private int _dynamicStart, _dynamicEnd;
 
     private ElfImage(ReadOnlyMemory<byte> file, string name)
     {
-        this.file = file;
-        this.name = name;
+        _file = file;
+        _name = name;
         ReadHeader();
-        Needed = [.. neededNames.Select(ReadString)];
+        Needed = [.. _neededNames.Select(ReadString)];
         VersionNeeds = ReadVersionNeeds();
         OfferedVersions = ReadOfferedVersions();
     }
@@ -68,18 +68,18 @@ internal sealed class ElfImage
     /// <summary>Whether a relocation refers to a symbol of the version with this index: then the code really uses it.</summary>
     public bool IsUsed(ushort versionIndex)
     {
-        if (!dynamic.TryGetValue((long)Tag.VersionSymbols, out ulong versions))
+        if (!_dynamic.TryGetValue((long)Tag.VersionSymbols, out ulong versions))
             return false;
-        bool pltHasAddends = dynamic.GetValueOrDefault((long)Tag.PltRelKind, (ulong)Tag.Rela) == (ulong)Tag.Rela;
+        bool pltHasAddends = _dynamic.GetValueOrDefault((long)Tag.PltRelKind, (ulong)Tag.Rela) == (ulong)Tag.Rela;
         return AnyRelocation(Tag.Rela, Tag.RelaSize, addends: true)
             || AnyRelocation(Tag.Rel, Tag.RelSize, addends: false)
             || AnyRelocation(Tag.JumpRel, Tag.PltRelSize, pltHasAddends);
 
         bool AnyRelocation(Tag table, Tag size, bool addends)
         {
-            if (!dynamic.TryGetValue((long)table, out ulong address))
+            if (!_dynamic.TryGetValue((long)table, out ulong address))
                 return false;
-            ulong bytes = dynamic.GetValueOrDefault((long)size);
+            ulong bytes = _dynamic.GetValueOrDefault((long)size);
             int entry = addends ? 24 : 16;
             if (bytes % (ulong)entry != 0)
                 throw Bad($"a relocation table of {bytes} bytes does not hold whole entries of {entry}");
@@ -97,7 +97,7 @@ internal sealed class ElfImage
 
     private void ReadHeader()
     {
-        ReadOnlySpan<byte> bytes = file.Span;
+        ReadOnlySpan<byte> bytes = _file.Span;
         if (bytes.Length < HeaderSize || !bytes[..4].SequenceEqual("\u007fELF"u8))
             throw Bad("it does not start with an ELF header");
         if (bytes[4] != 2 || bytes[5] != 1)
@@ -121,14 +121,14 @@ internal sealed class ElfImage
                     if (address < previousEnd)
                         throw Bad("its loadable segments overlap or are out of order");
                     previousEnd = Add(address, size);
-                    segments.Add((address, size, offset));
+                    _segments.Add((address, size, offset));
                     break;
                 case 2: // PT_DYNAMIC
                     if (found)
                         throw Bad("it has two dynamic sections");
                     found = true;
-                    dynamicStart = Within(offset, size, "dynamic section");
-                    dynamicEnd = dynamicStart + (int)size;
+                    _dynamicStart = Within(offset, size, "dynamic section");
+                    _dynamicEnd = _dynamicStart + (int)size;
                     break;
             }
         }
@@ -139,16 +139,16 @@ internal sealed class ElfImage
 
     private void ReadDynamic()
     {
-        for (int at = dynamicStart; at + DynamicSize <= dynamicEnd; at += DynamicSize)
+        for (int at = _dynamicStart; at + DynamicSize <= _dynamicEnd; at += DynamicSize)
         {
             var tag = (Tag)U64(at);
             ulong value = U64(at + 8);
             if (tag == Tag.Null)
                 return;
             if (tag != Tag.Needed)
-                dynamic[(long)tag] = value;
-            else if (neededNames.Count < MaxEntries)
-                neededNames.Add(value);
+                _dynamic[(long)tag] = value;
+            else if (_neededNames.Count < MaxEntries)
+                _neededNames.Add(value);
             else
                 throw Bad("it needs too many libraries");
         }
@@ -167,7 +167,7 @@ internal sealed class ElfImage
                 {
                     if (needs.Count == MaxEntries)
                         throw Bad("it needs too many versions");
-                    if (aux + NeedSize > dynamicStart && aux < dynamicEnd || aux < HeaderSize)
+                    if (aux + NeedSize > _dynamicStart && aux < _dynamicEnd || aux < HeaderSize)
                         throw Bad("its version needs overlap its headers");
                     needs.Add(new(library, ReadString(U32(aux + 8)), U16(aux + 6), U16(aux + 4), aux + 4));
                 });
@@ -189,8 +189,8 @@ internal sealed class ElfImage
 
     private void ForEachEntry(Tag table, Tag count, int size, string what, int nextField, Action<ulong, int> visit)
     {
-        if (dynamic.TryGetValue((long)table, out ulong address))
-            ForEachLink(address, dynamic.GetValueOrDefault((long)count), size, what, nextField, visit);
+        if (_dynamic.TryGetValue((long)table, out ulong address))
+            ForEachLink(address, _dynamic.GetValueOrDefault((long)count), size, what, nextField, visit);
     }
 
     private void ForEachLink(ulong address, ulong count, int size, string what, int nextField, Action<ulong, int> visit)
@@ -214,14 +214,14 @@ internal sealed class ElfImage
 
     private string ReadString(ulong index)
     {
-        if (!dynamic.TryGetValue((long)Tag.StringTable, out ulong table))
+        if (!_dynamic.TryGetValue((long)Tag.StringTable, out ulong table))
             throw Bad("it has no string table");
-        ulong size = dynamic.GetValueOrDefault((long)Tag.StringTableSize);
+        ulong size = _dynamic.GetValueOrDefault((long)Tag.StringTableSize);
         int start = OffsetOf(table, size, "string table");
         if (index >= size)
             throw Bad("a name lies outside the string table");
         int from = start + (int)index;
-        ReadOnlySpan<byte> tail = file.Span[from..Math.Min(start + (int)size, from + MaxName)];
+        ReadOnlySpan<byte> tail = _file.Span[from..Math.Min(start + (int)size, from + MaxName)];
         int length = tail.IndexOf((byte)0);
         return length >= 0 ? Encoding.Latin1.GetString(tail[..length]) : throw Bad("a name has no end");
     }
@@ -229,23 +229,23 @@ internal sealed class ElfImage
     private int OffsetOf(ulong address, ulong size, string what)
     {
         ulong end = Add(address, size);
-        foreach (var segment in segments)
+        foreach (var segment in _segments)
             if (address >= segment.Address && end <= segment.Address + segment.Size)
                 return (int)(segment.Offset + (address - segment.Address));
         throw Bad($"a {what} lies outside the loaded file");
     }
 
     private int Within(ulong offset, ulong size, string what)
-        => Add(offset, size) <= (ulong)file.Length ? (int)offset : throw Bad($"a {what} lies outside the file");
+        => Add(offset, size) <= (ulong)_file.Length ? (int)offset : throw Bad($"a {what} lies outside the file");
 
     private ulong Add(ulong a, ulong b)
         => a <= ulong.MaxValue - b ? a + b : throw Bad("an address overflows");
 
-    private ushort U16(int at) => BinaryPrimitives.ReadUInt16LittleEndian(file.Span[at..]);
+    private ushort U16(int at) => BinaryPrimitives.ReadUInt16LittleEndian(_file.Span[at..]);
 
-    private uint U32(int at) => BinaryPrimitives.ReadUInt32LittleEndian(file.Span[at..]);
+    private uint U32(int at) => BinaryPrimitives.ReadUInt32LittleEndian(_file.Span[at..]);
 
-    private ulong U64(int at) => BinaryPrimitives.ReadUInt64LittleEndian(file.Span[at..]);
+    private ulong U64(int at) => BinaryPrimitives.ReadUInt64LittleEndian(_file.Span[at..]);
 
-    private InvalidDataException Bad(string what) => new($"{name} is not a usable ELF library: {what}.");
+    private InvalidDataException Bad(string what) => new($"{_name} is not a usable ELF library: {what}.");
 }

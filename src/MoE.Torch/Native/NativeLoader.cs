@@ -16,9 +16,9 @@ namespace MoE.Torch.Native;
 public static class NativeLoader
 {
     private static readonly Lock Gate = new();
-    private static bool registered;
-    private static bool reported;
-    private static nint library;
+    private static bool _registered;
+    private static bool _reported;
+    private static nint _library;
 
     /// <summary>
     /// Registers the loader with this process. Calling it again, from any thread, has no effect, nor has it any outside Linux.
@@ -36,9 +36,9 @@ public static class NativeLoader
             return;
         lock (Gate)
         {
-            if (registered)
+            if (_registered)
                 return;
-            registered = true;
+            _registered = true;
             AssemblyLoadContext.Default.ResolvingUnmanagedDll += Resolve;
             // A plug-in host may have loaded TorchSharp together with this assembly in a context of its own.
             if (AssemblyLoadContext.GetLoadContext(typeof(NativeLoader).Assembly) is { } own && own != AssemblyLoadContext.Default)
@@ -57,19 +57,19 @@ public static class NativeLoader
             return 0;
         lock (Gate)
         {
-            if (library != 0)
-                return library;
+            if (_library != 0)
+                return _library;
             try
             {
-                return library = new TorchNatives(TorchNatives.SearchFolders(requester, typeof(NativeLoader).Assembly)).Load();
+                return _library = new TorchNatives(TorchNatives.SearchFolders(requester, typeof(NativeLoader).Assembly)).Load();
             }
             catch (Exception e) when (e is DllNotFoundException or InvalidDataException or IOException or UnauthorizedAccessException)
             {
 #pragma warning disable RS0030 // TorchSharp hides the message, and nothing else would say what is missing.
-                if (!reported)
+                if (!_reported)
                     Console.Error.WriteLine($"MoE.Torch: {e.Message}");
 #pragma warning restore RS0030
-                reported = true;
+                _reported = true;
                 throw e as DllNotFoundException ?? new DllNotFoundException(e.Message, e);
             }
         }

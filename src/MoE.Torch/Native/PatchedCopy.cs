@@ -14,14 +14,14 @@ internal sealed class PatchedCopy
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
-    private readonly byte[] content;
-    private readonly List<string> failures = [];
+    private readonly byte[] _content;
+    private readonly List<string> _failures = [];
 
     /// <param name="content">The patched library.</param>
     /// <param name="originalName">The file name of the library that was patched.</param>
     public PatchedCopy(byte[] content, string originalName)
     {
-        this.content = content;
+        _content = content;
         string hash = Convert.ToHexStringLower(SHA256.HashData(content))[..16];
         FileName = $"{Path.GetFileNameWithoutExtension(originalName)}.moe-{hash}{Path.GetExtension(originalName)}";
     }
@@ -47,7 +47,7 @@ internal sealed class PatchedCopy
             || TryLoadOnce(temporaryRoot, out handle))
             return handle;
         throw new DllNotFoundException(
-            $"A copy of {FileName.Split(".moe-")[0]} that fits this system's libstdc++ could not be written and loaded: {string.Join("; ", failures)}.");
+            $"A copy of {FileName.Split(".moe-")[0]} that fits this system's libstdc++ could not be written and loaded: {string.Join("; ", _failures)}.");
     }
 
     /// <summary>Makes sure that the folder holds the copy, whole, and returns its path.</summary>
@@ -60,7 +60,7 @@ internal sealed class PatchedCopy
         string draft = Path.Combine(folder, $".{FileName}.{Guid.NewGuid():N}.tmp");
         try
         {
-            File.WriteAllBytes(draft, content);
+            File.WriteAllBytes(draft, _content);
             File.Move(draft, path, overwrite: true);
         }
         finally
@@ -74,7 +74,7 @@ internal sealed class PatchedCopy
     {
         try
         {
-            return new FileInfo(path) is { Exists: true } info && info.Length == content.Length && NativeFile.Read(path).AsSpan().SequenceEqual(content);
+            return new FileInfo(path) is { Exists: true } info && info.Length == _content.Length && NativeFile.Read(path).AsSpan().SequenceEqual(_content);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException)
         {
@@ -112,7 +112,7 @@ internal sealed class PatchedCopy
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or DllNotFoundException or BadImageFormatException)
         {
-            failures.Add($"{label} ({NativeLoader.Reason(e)})");
+            _failures.Add($"{label} ({NativeLoader.Reason(e)})");
             return false;
         }
     }

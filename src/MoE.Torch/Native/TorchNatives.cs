@@ -13,10 +13,10 @@ internal sealed class TorchNatives
     /// <summary>The libtorch that goes with the TorchSharp which this library is built against.</summary>
     public const string LibTorchVersion = "2.10.0";
 
-    private readonly IReadOnlyList<string> folders;
+    private readonly IReadOnlyList<string> _folders;
 
     /// <param name="folders">Where to look, in this order.</param>
-    public TorchNatives(IEnumerable<string> folders) => this.folders = [.. folders.Distinct().Where(Directory.Exists)];
+    public TorchNatives(IEnumerable<string> folders) => _folders = [.. folders.Distinct().Where(Directory.Exists)];
 
     /// <summary>The runtime identifier whose natives this process can load.</summary>
     public static string Rid => $"linux-{RuntimeInformation.ProcessArchitecture.ToString().ToLowerInvariant()}";
@@ -74,5 +74,5 @@ internal sealed class TorchNatives
         }
     }
 
-    private string? Find(string name) => folders.Select(folder => Path.Combine(folder, name)).FirstOrDefault(File.Exists);
+    private string? Find(string name) => _folders.Select(folder => Path.Combine(folder, name)).FirstOrDefault(File.Exists);
 }

@@ -7,11 +7,11 @@ namespace MoE.Torch.Tests.Native;
 [SupportedOSPlatform("linux")]
 public sealed class PatchedCopyTests : IDisposable
 {
-    private readonly TemporaryFolder folder = new();
+    private readonly TemporaryFolder _folder = new();
 
     public PatchedCopyTests() => Skip.IfNot(OperatingSystem.IsLinux());
 
-    public void Dispose() => folder.Dispose();
+    public void Dispose() => _folder.Dispose();
 
     // Any library that loads by itself will do; this one is part of every runtime.
     private static PatchedCopy Loadable => new(File.ReadAllBytes(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "libSystem.Native.so")), "libx.so");
@@ -28,12 +28,12 @@ public sealed class PatchedCopyTests : IDisposable
     public void A_copy_that_is_right_is_left_alone()
     {
         var copy = new PatchedCopy([1, 2, 3], "libx.so");
-        string path = copy.Place(folder.Path);
+        string path = copy.Place(_folder.Path);
         File.SetLastWriteTimeUtc(path, DateTime.UnixEpoch);
 
-        Assert.Equal(path, copy.Place(folder.Path));
+        Assert.Equal(path, copy.Place(_folder.Path));
         Assert.Equal(DateTime.UnixEpoch, File.GetLastWriteTimeUtc(path));
-        Assert.Equal([path], Directory.GetFiles(folder.Path));
+        Assert.Equal([path], Directory.GetFiles(_folder.Path));
     }
 
     [SkippableTheory]
@@ -44,15 +44,15 @@ public sealed class PatchedCopyTests : IDisposable
     public void A_copy_that_is_wrong_is_replaced(byte[] wrong)
     {
         var copy = new PatchedCopy([1, 2, 3], "libx.so");
-        File.WriteAllBytes(folder[copy.FileName], wrong);
+        File.WriteAllBytes(_folder[copy.FileName], wrong);
 
-        Assert.Equal([1, 2, 3], File.ReadAllBytes(copy.Place(folder.Path)));
+        Assert.Equal([1, 2, 3], File.ReadAllBytes(copy.Place(_folder.Path)));
     }
 
     [SkippableFact]
     public void A_changed_library_gets_a_copy_of_its_own()
     {
-        string first = new PatchedCopy([1, 2, 3], "libx.so").Place(folder.Path), second = new PatchedCopy([1, 2, 4], "libx.so").Place(folder.Path);
+        string first = new PatchedCopy([1, 2, 3], "libx.so").Place(_folder.Path), second = new PatchedCopy([1, 2, 4], "libx.so").Place(_folder.Path);
 
         Assert.Equal([1, 2, 3], File.ReadAllBytes(first));
         Assert.Equal([1, 2, 4], File.ReadAllBytes(second));
@@ -63,7 +63,7 @@ public sealed class PatchedCopyTests : IDisposable
     {
         byte[] content = new byte[1 << 20];
         new Random(1).NextBytes(content);
-        string source = folder["content"], target = Directory.CreateDirectory(folder["target"]).FullName;
+        string source = _folder["content"], target = Directory.CreateDirectory(_folder["target"]).FullName;
         File.WriteAllBytes(source, content);
 
         var processes = Enumerable.Range(0, 3).Select(_ => ChildProcess.Run("place", source, target)).ToList();
@@ -83,21 +83,21 @@ public sealed class PatchedCopyTests : IDisposable
     [SkippableFact]
     public void Goes_beside_the_original_first()
     {
-        Assert.NotEqual(0, Loadable.Load(folder.Path, folder["cache"], folder["temporary"]));
+        Assert.NotEqual(0, Loadable.Load(_folder.Path, _folder["cache"], _folder["temporary"]));
 
-        Assert.Equal([folder[Loadable.FileName]], Directory.GetFileSystemEntries(folder.Path));
+        Assert.Equal([_folder[Loadable.FileName]], Directory.GetFileSystemEntries(_folder.Path));
     }
 
     [SkippableFact]
     public void Goes_to_a_private_folder_of_the_user_if_the_application_folder_takes_nothing()
     {
-        string cache = folder["cache/native"];
+        string cache = _folder["cache/native"];
 
-        Assert.NotEqual(0, Loadable.Load(folder.Impossible, cache, folder["temporary"]));
+        Assert.NotEqual(0, Loadable.Load(_folder.Impossible, cache, _folder["temporary"]));
 
         Assert.Equal([Path.Combine(cache, Loadable.FileName)], Directory.GetFiles(cache));
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(cache));
-        Assert.NotEqual(0, Loadable.Load(folder.Impossible, cache, folder["temporary"]));
+        Assert.NotEqual(0, Loadable.Load(_folder.Impossible, cache, _folder["temporary"]));
     }
 
     [SkippableTheory]
@@ -105,9 +105,9 @@ public sealed class PatchedCopyTests : IDisposable
     [InlineData(true)]
     public void Is_loaded_from_a_temporary_folder_and_deleted_if_nothing_else_is_left(bool hasHome)
     {
-        string temporary = Directory.CreateDirectory(folder["temporary"]).FullName;
+        string temporary = Directory.CreateDirectory(_folder["temporary"]).FullName;
 
-        Assert.NotEqual(0, Loadable.Load(folder.Impossible, hasHome ? folder.Impossible : null, temporary));
+        Assert.NotEqual(0, Loadable.Load(_folder.Impossible, hasHome ? _folder.Impossible : null, temporary));
 
         Assert.Empty(Directory.GetFileSystemEntries(temporary));
     }
@@ -115,7 +115,7 @@ public sealed class PatchedCopyTests : IDisposable
     [SkippableFact]
     public void Says_where_it_tried_if_no_place_is_left()
     {
-        string none = folder.Impossible;
+        string none = _folder.Impossible;
 
         string message = Assert.Throws<DllNotFoundException>(() => Loadable.Load(none, none, none)).Message;
 
@@ -127,5 +127,5 @@ public sealed class PatchedCopyTests : IDisposable
     [SkippableFact]
     public void A_file_that_does_not_load_is_no_reason_to_stop()
         => Assert.Contains("file too short", Assert.Throws<DllNotFoundException>(
-            () => new PatchedCopy("not a library"u8.ToArray(), "libx.so").Load(folder.Path, null, folder.Path)).Message);
+            () => new PatchedCopy("not a library"u8.ToArray(), "libx.so").Load(_folder.Path, null, _folder.Path)).Message);
 }

@@ -11,9 +11,9 @@ internal sealed class SyntheticElf
 {
     public const int Base = 0x1000;
 
-    private readonly List<byte> strings = [0];
-    private readonly List<(ulong Tag, ulong Value)> dynamic = [];
-    private byte[] image = [];
+    private readonly List<byte> _strings = [0];
+    private readonly List<(ulong Tag, ulong Value)> _dynamic = [];
+    private byte[] _image = [];
 
     /// <summary>What the library needs: one symbol per entry, at symbol index and version index position + 2.</summary>
     public List<(string Library, string Version, ushort Flags, bool Used)> Needs { get; } = [];
@@ -29,30 +29,30 @@ internal sealed class SyntheticElf
     public byte[] Build()
     {
         const int headers = 64 + 2 * 56;
-        image = new byte[headers];
+        _image = new byte[headers];
         AddNeeds();
         AddOffers();
         AddRelocations();
 
-        ulong names = Append("strings", [.. strings]);
-        dynamic.AddRange([(5, names), (10, (ulong)strings.Count), (0, 0)]);
-        byte[] table = new byte[dynamic.Count * 16];
-        for (int i = 0; i < dynamic.Count; i++)
+        ulong names = Append("strings", [.. _strings]);
+        _dynamic.AddRange([(5, names), (10, (ulong)_strings.Count), (0, 0)]);
+        byte[] table = new byte[_dynamic.Count * 16];
+        for (int i = 0; i < _dynamic.Count; i++)
         {
-            BinaryPrimitives.WriteUInt64LittleEndian(table.AsSpan(i * 16), dynamic[i].Tag);
-            BinaryPrimitives.WriteUInt64LittleEndian(table.AsSpan(i * 16 + 8), dynamic[i].Value);
+            BinaryPrimitives.WriteUInt64LittleEndian(table.AsSpan(i * 16), _dynamic[i].Tag);
+            BinaryPrimitives.WriteUInt64LittleEndian(table.AsSpan(i * 16 + 8), _dynamic[i].Value);
         }
         Append("dynamic", table);
 
-        "\u007fELF"u8.CopyTo(image);
-        image[4] = 2;
-        image[5] = 1;
+        "\u007fELF"u8.CopyTo(_image);
+        _image[4] = 2;
+        _image[5] = 1;
         U64(32, 64);
         U16(54, 56);
         U16(56, 2);
-        Segment(64, type: 1, offset: 0, size: (ulong)image.Length);
+        Segment(64, type: 1, offset: 0, size: (ulong)_image.Length);
         Segment(64 + 56, type: 2, offset: (ulong)Offsets["dynamic"], size: (ulong)table.Length);
-        return image;
+        return _image;
     }
 
     private void AddNeeds()
@@ -73,13 +73,13 @@ internal sealed class SyntheticElf
             BinaryPrimitives.WriteUInt16LittleEndian(entry[22..], (ushort)(i + 2));
             BinaryPrimitives.WriteUInt32LittleEndian(entry[24..], Name(Needs[i].Version));
         }
-        dynamic.AddRange([(0x6ffffffe, Append("needs", table)), (0x6fffffff, (ulong)Needs.Count)]);
-        dynamic.AddRange(Needs.Select(need => need.Library).Distinct().Select(library => (1ul, (ulong)Name(library))));
+        _dynamic.AddRange([(0x6ffffffe, Append("needs", table)), (0x6fffffff, (ulong)Needs.Count)]);
+        _dynamic.AddRange(Needs.Select(need => need.Library).Distinct().Select(library => (1ul, (ulong)Name(library))));
 
         byte[] versions = new byte[(Needs.Count + 2) * 2];
         for (int i = 0; i < Needs.Count; i++)
             BinaryPrimitives.WriteUInt16LittleEndian(versions.AsSpan((i + 2) * 2), (ushort)(0x8000 | i + 2));
-        dynamic.Add((0x6ffffff0, Append("versions", versions)));
+        _dynamic.Add((0x6ffffff0, Append("versions", versions)));
     }
 
     private void AddOffers()
@@ -95,7 +95,7 @@ internal sealed class SyntheticElf
             BinaryPrimitives.WriteUInt32LittleEndian(entry[16..], i == Offers.Count - 1 ? 0u : 28u);
             BinaryPrimitives.WriteUInt32LittleEndian(entry[20..], Name(Offers[i]));
         }
-        dynamic.AddRange([(0x6ffffffc, Append("offers", table)), (0x6ffffffd, (ulong)Offers.Count)]);
+        _dynamic.AddRange([(0x6ffffffc, Append("offers", table)), (0x6ffffffd, (ulong)Offers.Count)]);
     }
 
     private void AddRelocations()
@@ -107,35 +107,35 @@ internal sealed class SyntheticElf
         for (int i = 0; i < symbols.Length; i++)
             BinaryPrimitives.WriteUInt64LittleEndian(table.AsSpan(i * size + 8), (ulong)symbols[i] << 32 | 6);
         ulong address = Append("relocations", table);
-        dynamic.Add((RelocationTag, address));
-        dynamic.Add((RelocationTag switch { 7 => 8ul, 17 => 18ul, _ => 2ul }, (ulong)table.Length));
+        _dynamic.Add((RelocationTag, address));
+        _dynamic.Add((RelocationTag switch { 7 => 8ul, 17 => 18ul, _ => 2ul }, (ulong)table.Length));
         if (RelocationTag == 23)
-            dynamic.Add((20, 7));
+            _dynamic.Add((20, 7));
     }
 
     private ulong Append(string name, byte[] bytes)
     {
-        Offsets[name] = image.Length;
-        image = [.. image, .. bytes];
+        Offsets[name] = _image.Length;
+        _image = [.. _image, .. bytes];
         return (ulong)(Offsets[name] + Base);
     }
 
     private uint Name(string text)
     {
-        uint at = (uint)strings.Count;
-        strings.AddRange([.. Encoding.ASCII.GetBytes(text), 0]);
+        uint at = (uint)_strings.Count;
+        _strings.AddRange([.. Encoding.ASCII.GetBytes(text), 0]);
         return at;
     }
 
     private void Segment(int at, uint type, ulong offset, ulong size)
     {
-        BinaryPrimitives.WriteUInt32LittleEndian(image.AsSpan(at), type);
+        BinaryPrimitives.WriteUInt32LittleEndian(_image.AsSpan(at), type);
         U64(at + 8, offset);
         U64(at + 16, offset + Base);
         U64(at + 32, size);
     }
 
-    private void U16(int at, ushort value) => BinaryPrimitives.WriteUInt16LittleEndian(image.AsSpan(at), value);
+    private void U16(int at, ushort value) => BinaryPrimitives.WriteUInt16LittleEndian(_image.AsSpan(at), value);
 
-    private void U64(int at, ulong value) => BinaryPrimitives.WriteUInt64LittleEndian(image.AsSpan(at), value);
+    private void U64(int at, ulong value) => BinaryPrimitives.WriteUInt64LittleEndian(_image.AsSpan(at), value);
 }

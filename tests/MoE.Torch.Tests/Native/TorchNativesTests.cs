@@ -6,16 +6,16 @@ namespace MoE.Torch.Tests.Native;
 [SupportedOSPlatform("linux")]
 public sealed class TorchNativesTests : IDisposable
 {
-    private readonly TemporaryFolder folder = new();
+    private readonly TemporaryFolder _folder = new();
 
     public TorchNativesTests() => Skip.IfNot(OperatingSystem.IsLinux());
 
-    public void Dispose() => folder.Dispose();
+    public void Dispose() => _folder.Dispose();
 
     [SkippableFact]
     public void Says_that_TorchSharps_library_is_missing()
     {
-        string message = Assert.Throws<DllNotFoundException>(() => new TorchNatives([folder.Path, folder["none"]]).Load()).Message;
+        string message = Assert.Throws<DllNotFoundException>(() => new TorchNatives([_folder.Path, _folder["none"]]).Load()).Message;
 
         Assert.StartsWith("libLibTorchSharp.so was not found", message);
     }
@@ -23,9 +23,9 @@ public sealed class TorchNativesTests : IDisposable
     [SkippableFact]
     public async Task Says_which_package_is_missing()
     {
-        File.Copy(Natives.Path, folder[TorchNatives.FileName]);
+        File.Copy(Natives.Path, _folder[TorchNatives.FileName]);
 
-        var child = await ChildProcess.Run("load", folder.Path);
+        var child = await ChildProcess.Run("load", _folder.Path);
 
         Assert.Equal(1, child.ExitCode);
         Assert.Equal("libtorch.so was not found: add a reference to the package libtorch-cpu-linux-x64 2.10.0 (or to the libtorch-cuda package of that version) to the application.\n", child.Output);
@@ -34,21 +34,21 @@ public sealed class TorchNativesTests : IDisposable
     [SkippableFact]
     public async Task Says_which_library_is_broken()
     {
-        File.Copy(Natives.Path, folder[TorchNatives.FileName]);
-        File.WriteAllText(folder["libtorch.so"], "not a library");
+        File.Copy(Natives.Path, _folder[TorchNatives.FileName]);
+        File.WriteAllText(_folder["libtorch.so"], "not a library");
 
-        var child = await ChildProcess.Run("load", folder.Path);
+        var child = await ChildProcess.Run("load", _folder.Path);
 
         Assert.Equal(1, child.ExitCode);
-        Assert.Equal($"{folder["libtorch.so"]} could not be loaded: {folder["libtorch.so"]}: file too short.\n", child.Output);
+        Assert.Equal($"{_folder["libtorch.so"]} could not be loaded: {_folder["libtorch.so"]}: file too short.\n", child.Output);
     }
 
     [SkippableFact]
     public void Refuses_a_malformed_library()
     {
-        File.WriteAllText(folder[TorchNatives.FileName], "not a library");
+        File.WriteAllText(_folder[TorchNatives.FileName], "not a library");
 
-        Assert.Throws<InvalidDataException>(() => new TorchNatives([folder.Path]).Load());
+        Assert.Throws<InvalidDataException>(() => new TorchNatives([_folder.Path]).Load());
     }
 
     [SkippableFact]
