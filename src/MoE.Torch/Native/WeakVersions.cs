@@ -22,13 +22,17 @@ internal static class WeakVersions
     {
         var image = ElfImage.Parse(original, name);
         List<ElfVersionNeed> unused = [];
-        foreach (var need in image.VersionNeeds)
+        // Finding out what a library offers means reading it: once each.
+        foreach (var needs in image.VersionNeeds.GroupBy(need => need.Library))
         {
-            if ((need.Flags & ElfImage.WeakFlag) != 0 || offered(need.Library) is not { } versions || versions.Contains(need.Version))
+            if (offered(needs.Key) is not { } versions)
                 continue;
-            if (need.Library != StandardLibrary || !need.Version.StartsWith("GLIBCXX_", StringComparison.Ordinal) || image.IsUsed(need.Index))
-                throw new DllNotFoundException(Explain(name, need, versions));
-            unused.Add(need);
+            foreach (var need in needs.Where(need => (need.Flags & ElfImage.WeakFlag) == 0 && !versions.Contains(need.Version)))
+            {
+                if (need.Library != StandardLibrary || !need.Version.StartsWith("GLIBCXX_", StringComparison.Ordinal) || image.IsUsed(need.Index))
+                    throw new DllNotFoundException(Explain(name, need, versions));
+                unused.Add(need);
+            }
         }
         if (unused.Count == 0)
             return null;
