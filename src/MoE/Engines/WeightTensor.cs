@@ -22,19 +22,20 @@ public readonly ref struct WeightTensor
     /// <param name="type">Element type.</param>
     /// <param name="shape">Dimensions, none negative.</param>
     /// <param name="data">Exactly the bytes of the shape.</param>
-    /// <exception cref="ArgumentException">The bytes do not fit the shape.</exception>
+    /// <exception cref="ArgumentException">The bytes do not fit the shape, or the type is not defined.</exception>
     public WeightTensor(WeightType type, ReadOnlySpan<int> shape, ReadOnlySpan<byte> data)
     {
-        long count = 1;
+        if (!Enum.IsDefined(type)) throw new ArgumentOutOfRangeException(nameof(type), type, "must be a defined weight type");
+        // Shapes come from files: the product saturates instead of wrapping round to a length that fits.
+        Int128 bytes = type == WeightType.Float32 ? 4 : 2;
         foreach (int d in shape)
         {
             ArgumentOutOfRangeException.ThrowIfNegative(d, nameof(shape));
-            count = checked(count * d);
+            bytes = Int128.Min(bytes * d, long.MaxValue);
         }
 
-        int size = type == WeightType.Float32 ? 4 : 2;
-        if (data.Length != count * size)
-            throw new ArgumentException($"data has {data.Length} bytes; shape [{string.Join(", ", shape.ToArray())}] of {type} needs {count * size}", nameof(data));
+        if (bytes != data.Length)
+            throw new ArgumentException($"data has {data.Length} bytes; shape [{string.Join(", ", shape.ToArray())}] of {type} needs {bytes}", nameof(data));
         Type = type;
         Shape = shape;
         Data = data;

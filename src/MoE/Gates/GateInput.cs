@@ -23,7 +23,7 @@ public readonly ref struct GateInput
     public int Width { get; }
 
     /// <summary>T.</summary>
-    public int TokenCount => Tokens.Length / Width;
+    public int TokenCount => Width == 0 ? 0 : Tokens.Length / Width;
 
     /// <summary>What the scorer looks at where it differs from the experts' input, [T, Ds]; its width is its length / T.</summary>
     public ReadOnlySpan<float> Selector { get; init; }

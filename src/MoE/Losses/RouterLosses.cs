@@ -19,7 +19,8 @@ public static class RouterLosses
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(choices);
         int experts = load.Length;
-        int tokens = CountTokens(scores, experts, padding);
+        if (experts == 0) throw new ArgumentException("load is empty; must have one count per expert", nameof(load));
+        int tokens = CountTokens(scores, experts, padding, nameof(scores));
         double sum = 0;
         for (int e = 0; e < experts; e++) sum += ColumnSum(scores, experts, e, padding) * load[e];
         int counted = Counted(tokens, padding);
@@ -57,7 +58,7 @@ public static class RouterLosses
     /// <exception cref="ArgumentException">A length is wrong.</exception>
     public static double ZLoss(ReadOnlySpan<float> logits, int experts, ReadOnlySpan<bool> padding = default)
     {
-        int tokens = CountTokens(logits, experts, padding);
+        int tokens = CountTokens(logits, experts, padding, nameof(logits));
         double sum = 0;
         for (int t = 0; t < tokens; t++)
         {
@@ -77,7 +78,7 @@ public static class RouterLosses
     /// <exception cref="ArgumentException">A length is wrong.</exception>
     public static double Importance(ReadOnlySpan<float> weights, int experts, VarianceKind variance = VarianceKind.Unbiased, ReadOnlySpan<bool> padding = default)
     {
-        CountTokens(weights, experts, padding);
+        CountTokens(weights, experts, padding, nameof(weights));
         var sums = new double[experts];
         for (int e = 0; e < experts; e++) sums[e] = ColumnSum(weights, experts, e, padding);
         return SquaredVariation(sums, variance);
@@ -108,11 +109,11 @@ public static class RouterLosses
             : squares / values.Length / (mean * mean);
     }
 
-    private static int CountTokens(ReadOnlySpan<float> values, int experts, ReadOnlySpan<bool> padding)
+    private static int CountTokens(ReadOnlySpan<float> values, int experts, ReadOnlySpan<bool> padding, string name)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(experts);
         if (values.Length % experts != 0)
-            throw new ArgumentException($"{values.Length} values given; must be a multiple of experts ({experts})", nameof(values));
+            throw new ArgumentException($"{name} has {values.Length} values; must be a multiple of experts ({experts})", name);
         int tokens = values.Length / experts;
         if (!padding.IsEmpty && padding.Length != tokens)
             throw new ArgumentException($"padding has {padding.Length} values; must have one per token ({tokens})", nameof(padding));

@@ -50,7 +50,7 @@ public sealed class SeededNoise(ulong seed) : INoiseSource
         return BinaryPrimitives.ReadUInt64LittleEndian(digest);
     }
 
-    private static void Philox(uint c0, uint c1, ulong step, ulong key, Span<uint> block)
+    internal static void Philox(uint c0, uint c1, ulong step, ulong key, Span<uint> block)
     {
         uint c2 = (uint)step, c3 = (uint)(step >> 32), k0 = (uint)key, k1 = (uint)(key >> 32);
         for (int round = 0; round < 10; round++)

@@ -43,8 +43,10 @@ public sealed class ExpertPlan
     /// <summary>The plan in which every route with an expert is kept.</summary>
     /// <param name="expertIds">[N], each -1 or in 0..E-1.</param>
     /// <param name="experts">E, positive.</param>
+    /// <exception cref="ArgumentException">A value breaks these rules.</exception>
     public static ExpertPlan Dropless(ReadOnlySpan<int> expertIds, int experts)
     {
+        CheckRoutes(expertIds, experts);
         var positions = new int[expertIds.Length];
         var kept = new bool[expertIds.Length];
         var counts = new int[experts];
@@ -63,10 +65,16 @@ public sealed class ExpertPlan
     /// <param name="choices">K, positive.</param>
     /// <param name="experts">E, positive.</param>
     /// <param name="dispatch">The rules; without a capacity the plan is dropless.</param>
+    /// <exception cref="ArgumentException">A length or value breaks these rules.</exception>
     public static ExpertPlan Build(ReadOnlySpan<int> expertIds, ReadOnlySpan<float> weights, int choices, int experts, DispatchSpec dispatch)
     {
         ArgumentNullException.ThrowIfNull(dispatch);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(choices);
+        CheckRoutes(expertIds, experts);
+        if (expertIds.Length % choices != 0)
+            throw new ArgumentException($"expertIds has {expertIds.Length} values; must be a multiple of choices ({choices})", nameof(expertIds));
+        if (weights.Length != expertIds.Length)
+            throw new ArgumentException($"weights has {weights.Length} values; must be as many as expertIds ({expertIds.Length})", nameof(weights));
         if (dispatch.Capacity is null) return Dropless(expertIds, experts);
         int tokens = expertIds.Length / choices;
         int capacity = dispatch.Capacity.Of(tokens, experts, choices);
@@ -93,6 +101,7 @@ public sealed class ExpertPlan
         ArgumentOutOfRangeException.ThrowIfNegative(capacity);
         ArgumentNullException.ThrowIfNull(kept);
         ArgumentNullException.ThrowIfNull(positions);
+        CheckRoutes(expertIds, experts);
         if (expertIds.Length % choices != 0 || kept.Length != expertIds.Length || positions.Length != expertIds.Length)
             throw new ArgumentException($"expertIds, kept and positions have {expertIds.Length}, {kept.Length} and {positions.Length} values; must be equally many, a multiple of choices ({choices})");
         for (int r = 0; r < kept.Length; r++)
@@ -108,6 +117,16 @@ public sealed class ExpertPlan
         }
 
         return plan;
+    }
+
+    private static void CheckRoutes(ReadOnlySpan<int> expertIds, int experts)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(experts);
+        for (int r = 0; r < expertIds.Length; r++)
+        {
+            if (expertIds[r] < -1 || expertIds[r] >= experts)
+                throw new ArgumentException($"expertIds[{r}] = {expertIds[r]}: must be -1 (none) or in 0..{experts - 1}", nameof(expertIds));
+        }
     }
 
     private static int[] Arrive(ReadOnlySpan<int> expertIds, int choices, int experts, DispatchSpec dispatch, int capacity)

@@ -31,18 +31,18 @@ public sealed class RaggedRouting : SparseRouting
     /// <inheritdoc/>
     public override int TokenOf(int route) => _tokens[route];
 
-    private static int CountTokens(int[] offsets, int[] expertIds)
+    private static int CountTokens(int[] tokenOffsets, int[] expertIds)
     {
-        ArgumentNullException.ThrowIfNull(offsets);
+        ArgumentNullException.ThrowIfNull(tokenOffsets);
         ArgumentNullException.ThrowIfNull(expertIds);
-        if (offsets.Length == 0 || offsets[0] != 0 || offsets[^1] != expertIds.Length)
-            throw new ArgumentException($"tokenOffsets must run from 0 to the number of routes ({expertIds.Length})", nameof(offsets));
-        for (int t = 1; t < offsets.Length; t++)
+        if (tokenOffsets.Length == 0 || tokenOffsets[0] != 0 || tokenOffsets[^1] != expertIds.Length)
+            throw new ArgumentException($"tokenOffsets must run from 0 to the number of routes ({expertIds.Length})", nameof(tokenOffsets));
+        for (int t = 1; t < tokenOffsets.Length; t++)
         {
-            if (offsets[t] < offsets[t - 1])
-                throw new ArgumentException($"tokenOffsets[{t}] = {offsets[t]}: must not be below tokenOffsets[{t - 1}] = {offsets[t - 1]}", nameof(offsets));
+            if (tokenOffsets[t] < tokenOffsets[t - 1])
+                throw new ArgumentException($"tokenOffsets[{t}] = {tokenOffsets[t]}: must not be below tokenOffsets[{t - 1}] = {tokenOffsets[t - 1]}", nameof(tokenOffsets));
         }
 
-        return offsets.Length - 1;
+        return tokenOffsets.Length - 1;
     }
 }

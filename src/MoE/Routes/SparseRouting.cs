@@ -21,6 +21,8 @@ public abstract class SparseRouting : Routing
                 throw new ArgumentException($"weights[{r}] = {weights[r]}: must be finite", nameof(weights));
         }
 
+        if (plan is not null && (plan.Positions.Length != expertIds.Length || plan.Offsets.Length != experts + 1))
+            throw new ArgumentException($"plan is of {plan.Positions.Length} routes and {plan.Offsets.Length - 1} experts; must be of {expertIds.Length} and {experts}", nameof(plan));
         _experts = expertIds;
         _weights = weights;
         Plan = plan ?? ExpertPlan.Dropless(expertIds, experts);

@@ -19,7 +19,10 @@ public enum CapacityRounding
 /// <summary>The capacity C of an expert: how many routes it accepts in one call.</summary>
 public sealed record CapacitySpec
 {
-    /// <summary>The capacity factor: C = round(factor * T * k / E), or without k, see <see cref="CountsChoices"/>. Not negative. Null: <see cref="Fixed"/> is used.</summary>
+    /// <summary>
+    /// The capacity factor: C = round((T * k / E) * factor), or without k, see <see cref="CountsChoices"/>. Not negative. Null: <see cref="Fixed"/> is used.
+    /// The order of operations is Megatron-LM's; where the exact product is whole, a peer that multiplies by the factor first can differ by one.
+    /// </summary>
     public double? Factor { get; init; }
 
     /// <summary>A capacity that does not depend on T (transformers Switch <c>expert_capacity</c>); not negative.</summary>

@@ -42,8 +42,9 @@ public sealed record GroupLimit
     /// <summary>What becomes of the other groups.</summary>
     public GroupMask Mask { get; init; } = GroupMask.NegativeInfinity;
 
-    internal void Check(SpecProblems problems, string path, int experts, int k)
+    internal void Check(SpecProblems problems, string select, int experts, int k)
     {
+        string path = $"{select}.groups";
         problems.RequirePositive(Count, $"{path}.count");
         problems.Require(Keep >= 1 && Keep <= Count, $"{path}.keep", Keep, $"must be in 1..count ({Count})");
         problems.RequireDefined(Score, $"{path}.score");
@@ -52,7 +53,7 @@ public sealed record GroupLimit
         problems.Require(experts % Count == 0, $"{path}.count", Count, $"must divide experts ({experts})");
         if (experts % Count != 0 || Keep < 1 || Keep > Count) return;
         int held = experts / Count * Keep;
-        problems.Require(k <= held, "select.k", k, $"must not exceed the experts in the kept groups ({Keep} x {experts / Count} = {held})");
+        problems.Require(k <= held, $"{select}.k", k, $"must not exceed the experts in the kept groups ({Keep} x {experts / Count} = {held})");
         if (Score == GroupScore.SumOfTopShare)
             problems.Require(k / Keep >= 1 && k / Keep <= experts / Count, $"{path}.keep", Keep, $"floor(k / keep) must be in 1..experts per group ({experts / Count}) for {nameof(GroupScore.SumOfTopShare)}");
         if (Score == GroupScore.SumOfTopTwo)

@@ -30,7 +30,7 @@ public sealed record TopKSelection : SelectSpec
     internal override void Check(SpecProblems problems, string path, int experts)
     {
         problems.Require(K >= 1 && K <= experts, $"{path}.k", K, $"must be in 1..experts ({experts})");
-        Groups?.Check(problems, $"{path}.groups", experts, K);
+        Groups?.Check(problems, path, experts, K);
     }
 }
 
