@@ -1,0 +1,92 @@
+namespace MoE;
+
+public static partial class RouterProfiles
+{
+    /// <summary>Switch Transformer, from its authors' code: one expert per token, its raw probability, a capacity.</summary>
+    /// <param name="experts">E, positive.</param>
+    /// <param name="capacityFactor">Not negative; 1.25 in training, 2 in evaluation. Null: dropless.</param>
+    /// <returns>w = max p. C = max(min(T, floor(T * factor / E)), 4); the first tokens stay.</returns>
+    /// <exception cref="SpecException">A size is wrong; all problems are named.</exception>
+    /// <remarks>
+    /// Mesh TensorFlow <c>mesh_tensorflow/transformer/moe.py</c> _switch_gating with policy <c>argmax</c>, da90793 (2021-05); Fedus et al. 2021, eq. 1-3. Logits in single precision ("selective
+    /// precision"). T is the peer's group of tokens: call once per group. Missing: the policies sample, input_dropout and input_jitter of training.
+    /// <see cref="TransformersSwitch"/> has a capacity that does not depend on T.
+    /// </remarks>
+    public static RouterSpec Switch(int experts, double? capacityFactor = 1.25) => (RouterRules.SoftmaxThenTopK(experts, 1, normalize: false) with
+    {
+        Logits = LogitPrecision.Single,
+        Dispatch = MeshCapacity(capacityFactor),
+    }).Checked();
+
+    /// <summary>Switch Transformer as transformers has it: <see cref="Switch"/> with a constant capacity per sequence.</summary>
+    /// <param name="experts">E, positive.</param>
+    /// <param name="capacity"><c>expert_capacity</c>, not negative.</param>
+    /// <returns>w = max p; the first <paramref name="capacity"/> tokens of each expert stay.</returns>
+    /// <exception cref="SpecException">A size is wrong; all problems are named.</exception>
+    /// <remarks>
+    /// transformers <c>models/switch_transformers/modeling_switch_transformers.py</c> SwitchTransformersTop1Router, 561a79a (2025-07-18). The capacity is counted per sequence: call once per sequence.
+    /// A dropped token leaves the peer's layer as w * x; here it adds nothing, as in every other peer. In version 5 the refactored count runs over an axis of length one and drops nothing.
+    /// </remarks>
+    public static RouterSpec TransformersSwitch(int experts, int capacity = 64) => (RouterRules.SoftmaxThenTopK(experts, 1, normalize: false) with
+    {
+        Logits = LogitPrecision.Single,
+        Dispatch = new DispatchSpec { Capacity = new CapacitySpec { Fixed = capacity } },
+    }).Checked();
+
+    /// <summary>GShard's top-2, as Mesh TensorFlow and lucidrains/mixture-of-experts have it.</summary>
+    /// <param name="experts">E, two or more.</param>
+    /// <param name="capacityFactor">Not negative; 1.25 in training, 2 in evaluation. Null: dropless.</param>
+    /// <returns>w_j = p_j / (p_1 + p_2 + 1e-9), before drops. C = max(min(T, floor(T * factor / E)), 4); second choices queue behind the first choices that were <b>kept</b>.</returns>
+    /// <exception cref="SpecException">A size is wrong; all problems are named.</exception>
+    /// <remarks>
+    /// Mesh TensorFlow <c>mesh_tensorflow/transformer/moe.py</c> _top_2_gating, da90793 (2021-05); Lepikhin et al. 2020, algorithm 1. This is policy <c>all</c> for the second expert. Missing: the policies
+    /// <c>none</c>, <c>threshold</c> (keep if w_2 > t) and <c>random</c> (keep if U &lt; w_2 / t), which route a variable number of experts per token, and importance values
+    /// between 0 and 1. Neighbour: <see cref="DeepSpeedTop2"/> queues behind all first choices and divides after the drops.
+    /// </remarks>
+    public static RouterSpec GShardTop2(int experts, double? capacityFactor = 1.25) => (RouterRules.SoftmaxThenTopK(experts, 2, normalize: true) with
+    {
+        Weigh = RouterRules.Sum(true, 1e-9),
+        Dispatch = MeshCapacity(capacityFactor),
+    }).Checked();
+
+    /// <summary>DeepSpeed's top-2 gate.</summary>
+    /// <param name="experts">E, two or more.</param>
+    /// <param name="capacityFactor">Not negative; null: <c>drop_tokens=False</c>.</param>
+    /// <param name="minCapacity">Least capacity, not negative; 4 in the layer, 8 in the gate.</param>
+    /// <returns>w_j = p_j / sum of the p that were kept: a token that lost one choice gives its whole weight to the other. C = max(ceil((2 T / E) * factor), minimum).</returns>
+    /// <exception cref="SpecException">A size is wrong; all problems are named.</exception>
+    /// <remarks>
+    /// DeepSpeed <c>deepspeed/moe/sharded_moe.py</c> top2gating, edaa722 (2026-08-22), with <c>top2_2nd_expert_sampling</c> off. Missing: the Gumbel-sampled second expert, which is on by default in training.
+    /// The peer counts the capacity in single precision and keeps the sum above 1.2e-7.
+    /// </remarks>
+    public static RouterSpec DeepSpeedTop2(int experts, double? capacityFactor = 1.0, int minCapacity = 4) => (RouterRules.SoftmaxThenTopK(experts, 2, normalize: capacityFactor is null) with
+    {
+        Logits = LogitPrecision.Single,
+        Dispatch = capacityFactor is { } factor
+            ? new DispatchSpec { Capacity = new CapacitySpec { Factor = factor, Minimum = minCapacity }, RenormalizeAfterDrop = true }
+            : DispatchSpec.Dropless,
+    }).Checked();
+
+    /// <summary>V-MoE: softmax, top-k raw probabilities, all first choices before all second ones.</summary>
+    /// <param name="experts">E, positive.</param>
+    /// <param name="k">1..E.</param>
+    /// <param name="capacityFactor">Not negative (1.05); null: dropless.</param>
+    /// <returns>w_j = p_j, never normalised. C = ceil(T k factor / E), up to a multiple of 4.</returns>
+    /// <exception cref="SpecException">A size is wrong; all problems are named.</exception>
+    /// <remarks>
+    /// google-research/vmoe <c>vmoe/nn/routing.py</c> NoisyTopExpertsPerItemRouter and <c>vmoe/moe.py</c>, 942a78b (2026-06-06). Missing: the noise of standard deviation 1/E on the logits in training, and
+    /// batch-prioritised routing (tokens queue by their best probability).
+    /// </remarks>
+    public static RouterSpec VMoE(int experts, int k, double? capacityFactor = 1.05) => (RouterRules.SoftmaxThenTopK(experts, k, normalize: false) with
+    {
+        Dispatch = capacityFactor is { } factor
+            ? new DispatchSpec { Capacity = new CapacitySpec { Factor = factor, Multiple = 4 } }
+            : DispatchSpec.Dropless,
+    }).Checked();
+
+    private static DispatchSpec MeshCapacity(double? factor) => factor is null ? DispatchSpec.Dropless : new DispatchSpec
+    {
+        Capacity = new CapacitySpec { Factor = factor, CountsChoices = false, Rounding = CapacityRounding.Floor, Minimum = 4, AtMostTokens = true },
+        Offset = ChoiceOffset.KeptEarlierChoices,
+    };
+}
