@@ -1,0 +1,46 @@
+namespace MoE.Onnx;
+
+/// <summary>A file that appears under its name only when complete. Disposed before <see cref="Commit"/>, it leaves nothing.</summary>
+internal sealed class ReplacementFile : IDisposable
+{
+    private readonly string _path;
+    private readonly string _temporary;
+    private bool _complete;
+
+    public ReplacementFile(string path)
+    {
+        _path = Path.GetFullPath(path);
+        _temporary = Path.Combine(Path.GetDirectoryName(_path) ?? "", $".{Path.GetFileName(_path)}.{Guid.NewGuid():N}.tmp");
+        Stream = new FileStream(_temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 16);
+    }
+
+    public FileStream Stream { get; }
+
+    /// <summary>Closes the temporary file with its bytes on the disk.</summary>
+    public void Complete()
+    {
+        if (_complete) return;
+        Stream.Flush(flushToDisk: true);
+        Stream.Dispose();
+        _complete = true;
+    }
+
+    /// <summary>Gives the file its name.</summary>
+    public void Commit()
+    {
+        Complete();
+        File.Move(_temporary, _path, overwrite: true);
+    }
+
+    public void Dispose()
+    {
+        try
+        {
+            Stream.Dispose();
+        }
+        finally
+        {
+            File.Delete(_temporary);
+        }
+    }
+}
