@@ -1,0 +1,94 @@
+using System.Numerics.Tensors;
+using System.Runtime.InteropServices;
+
+namespace MoE.Onnx;
+
+/// <summary>The weights of a layer as initializers. They are read from the source while the model is written, widened to single precision (exact) and never held as a whole.</summary>
+internal sealed class LayerTensors
+{
+    private readonly IWeightSource _source;
+    private readonly Dictionary<string, int[]> _shapes = new(StringComparer.Ordinal);
+
+    /// <summary>Checks names, shapes and values; reports all that is wrong at once.</summary>
+    /// <exception cref="ArgumentException">A tensor is missing, misshapen or not finite.</exception>
+    public LayerTensors(IReadOnlyList<(string Name, int[] Shape)> expected, IWeightSource source)
+    {
+        _source = source;
+        var problems = new List<string>();
+        foreach (var (name, shape) in expected)
+        {
+            _shapes.Add(name, shape);
+            if (!source.TryGet(name, out var tensor))
+                problems.Add($"{name} is missing; must be [{string.Join(", ", shape)}]");
+            else if (!tensor.Shape.SequenceEqual(shape))
+                problems.Add($"{name} has shape [{string.Join(", ", tensor.Shape.ToArray())}]; must be [{string.Join(", ", shape)}]");
+            else if (!IsFinite(tensor))
+                problems.Add($"{name} has a NaN or infinity; must be finite");
+        }
+
+        if (problems.Count > 0) throw new ArgumentException(string.Join("; ", problems), "weights");
+    }
+
+    public bool Has(string name) => _shapes.ContainsKey(name);
+
+    /// <summary>A tensor under its own name and shape.</summary>
+    public OnnxTensor Whole(string name) => Part(name, name, 0, _shapes[name]);
+
+    /// <summary>The part of one expert, named with its index.</summary>
+    public OnnxTensor OfExpert(string name, int expert)
+    {
+        int[] shape = _shapes[name][1..];
+        return Part($"{name}.{expert}", name, expert * Count(shape), shape);
+    }
+
+    /// <summary>Two tensors of one shape [E, F, ...] as [E, 2F, ...] with rows in turn: the first's, the second's, ...</summary>
+    public OnnxTensor Interleaved(string name, string first, string second)
+    {
+        int[] shape = _shapes[first];
+        long[] doubled = [.. shape.Select(static s => (long)s)];
+        doubled[1] *= 2;
+        long row = Count(shape[2..]), rows = (long)shape[0] * shape[1];
+        return OnnxTensor.Deferred(name, OnnxElementType.Float32, rows * row * 2 * sizeof(float), target =>
+        {
+            var a = new SingleReader(Get(first));
+            var b = new SingleReader(Get(second));
+            for (long r = 0; r < rows; r++)
+            {
+                a.CopyTo(target, r * row, row);
+                b.CopyTo(target, r * row, row);
+            }
+        }, doubled);
+    }
+
+    private OnnxTensor Part(string name, string source, long start, int[] shape)
+    {
+        long count = Count(shape);
+        return OnnxTensor.Deferred(name, OnnxElementType.Float32, count * sizeof(float),
+            target => new SingleReader(Get(source)).CopyTo(target, start, count),
+            [.. shape.Select(static s => (long)s)]);
+    }
+
+    private WeightTensor Get(string name) => _source.TryGet(name, out var tensor) && tensor.Shape.SequenceEqual(_shapes[name])
+        ? tensor
+        : throw new InvalidOperationException($"{name} was taken away or changed its shape while the model was written");
+
+    private static long Count(int[] shape)
+    {
+        long count = 1;
+        foreach (int s in shape) count *= s;
+        return count;
+    }
+
+    private static bool IsFinite(WeightTensor tensor)
+    {
+        if (tensor.Type == WeightType.Float32) return TensorPrimitives.IsFiniteAll(MemoryMarshal.Cast<byte, float>(tensor.Data));
+        if (tensor.Type == WeightType.Float16) return TensorPrimitives.IsFiniteAll(MemoryMarshal.Cast<byte, Half>(tensor.Data));
+        const ushort exponent = 0x7F80;
+        foreach (ushort bits in MemoryMarshal.Cast<byte, ushort>(tensor.Data))
+        {
+            if ((bits & exponent) == exponent) return false;
+        }
+
+        return true;
+    }
+}

@@ -1,0 +1,107 @@
+namespace MoE.Onnx;
+
+/// <summary>
+/// Writes one mixture-of-experts layer as ONNX: input <c>tokens</c> [T, D], output <c>output</c> [T, D], both float with any T including zero. The spec travels in the model's metadata.
+/// All weights are written in single precision, whatever the source holds. Equal specs and weights give equal bytes.
+/// </summary>
+/// <example><code>
+/// OnnxLayerWriter.Write(spec, weights, OnnxLayerForm.Portable, "layer.onnx");
+/// using var engine = OnnxMoEEngine.Load("layer.onnx");
+/// engine.Forward(tokens, output);
+/// </code></example>
+public static class OnnxLayerWriter
+{
+    private const string Tokens = "T";
+
+    /// <summary>What keeps a layer from being written in a form, every reason by name; empty if nothing does.</summary>
+    /// <param name="spec">The layer.</param>
+    /// <param name="form">The form.</param>
+    /// <exception cref="SpecException">The spec has problems of its own.</exception>
+    public static IReadOnlyList<SpecProblem> Refusals(MoELayerSpec spec, OnnxLayerForm form)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        spec.Checked();
+        var reasons = RouterGraph.Refusals(spec.Router, "router.");
+        return form switch
+        {
+            OnnxLayerForm.Portable => [.. reasons],
+            OnnxLayerForm.Contrib => [.. reasons, .. ContribExperts.Refusals(spec)],
+            _ => throw new ArgumentOutOfRangeException(nameof(form), form, "must be a defined form"),
+        };
+    }
+
+    /// <summary>Builds the model of a layer. The weights are read when the model is written, and must stay as they are until then.</summary>
+    /// <param name="spec">The layer.</param>
+    /// <param name="weights">All tensors of <see cref="WeightNames.Of"/>, finite.</param>
+    /// <param name="form">The operators to use.</param>
+    /// <param name="options">Null: the defaults.</param>
+    /// <exception cref="SpecException">The spec has problems of its own.</exception>
+    /// <exception cref="OnnxExportException">The form cannot express the layer; every reason is named.</exception>
+    /// <exception cref="ArgumentException">Tensors are missing, misshapen or not finite; all of them are named.</exception>
+    public static OnnxModel Build(MoELayerSpec spec, IWeightSource weights, OnnxLayerForm form, OnnxLayerOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(weights);
+        var refusals = Refusals(spec, form);
+        if (refusals.Count > 0) throw new OnnxExportException(refusals);
+        options ??= new OnnxLayerOptions();
+        var tensors = new LayerTensors(WeightNames.Of(spec), weights);
+        var graph = new OnnxGraph("moe_layer");
+        var g = new GraphScope(graph);
+        graph.AddInput(OnnxNames.Tokens, OnnxElementType.Float32, Tokens, spec.Width);
+        string logits = RouterGraph.Logits(g, spec.Router, tensors, OnnxNames.Tokens);
+        string routedName = spec.Shared is null ? OnnxNames.Output : "routed";
+        string routed;
+        if (form == OnnxLayerForm.Contrib && !options.RoutingOutputs && ContribExperts.IsNative(spec.Router))
+        {
+            routed = ContribExperts.WriteNative(g, spec, tensors, OnnxNames.Tokens, logits, routedName);
+        }
+        else
+        {
+            var routing = RouterGraph.Write(g, spec.Router, tensors, logits);
+            routed = form == OnnxLayerForm.Contrib
+                ? ContribExperts.Write(g, spec, tensors, OnnxNames.Tokens, logits, routing, routedName)
+                : PortableExperts.Write(g, spec, tensors, OnnxNames.Tokens, routing, routedName);
+        }
+
+        if (spec.Shared is { } shared)
+            g.Op("Add", OnnxNames.Output, [routed, SharedExpertGraph.Write(g, spec, shared, tensors, OnnxNames.Tokens)]);
+        graph.AddOutput(OnnxNames.Output, OnnxElementType.Float32, Tokens, spec.Width);
+        if (options.RoutingOutputs) AddRoutingOutputs(graph, spec.Router);
+        var model = new OnnxModel(graph);
+        if (form == OnnxLayerForm.Contrib) model.OpsetImports[ContribExperts.Domain] = 1;
+        model.Metadata[OnnxNames.LayerSpec] = spec.ToJson();
+        return model;
+    }
+
+    /// <summary>Writes a layer to a stream.</summary>
+    /// <param name="spec">The layer.</param>
+    /// <param name="weights">All tensors of <see cref="WeightNames.Of"/>, finite.</param>
+    /// <param name="form">The operators to use.</param>
+    /// <param name="target">A writable stream; left open.</param>
+    /// <param name="options">Null: the defaults.</param>
+    /// <exception cref="SpecException">The spec has problems of its own.</exception>
+    /// <exception cref="OnnxExportException">The form cannot express the layer; every reason is named.</exception>
+    /// <exception cref="ArgumentException">Tensors are missing, misshapen or not finite; all of them are named.</exception>
+    /// <exception cref="OnnxModelException">The model takes 2 GiB or more: write it to a path.</exception>
+    public static void Write(MoELayerSpec spec, IWeightSource weights, OnnxLayerForm form, Stream target, OnnxLayerOptions? options = null) =>
+        OnnxWriter.Write(Build(spec, weights, form, options), target);
+
+    /// <summary>Writes a layer to a file, which appears only when complete. From 2 GiB on the weights lie beside it; see <see cref="OnnxWriter.Write(OnnxModel, string, OnnxWriteOptions?)"/>.</summary>
+    /// <param name="spec">The layer.</param>
+    /// <param name="weights">All tensors of <see cref="WeightNames.Of"/>, finite.</param>
+    /// <param name="form">The operators to use.</param>
+    /// <param name="path">The file; replaced if present.</param>
+    /// <param name="options">Null: the defaults.</param>
+    /// <exception cref="SpecException">The spec has problems of its own.</exception>
+    /// <exception cref="OnnxExportException">The form cannot express the layer; every reason is named.</exception>
+    /// <exception cref="ArgumentException">Tensors are missing, misshapen or not finite; all of them are named.</exception>
+    /// <exception cref="IOException">The file cannot be written.</exception>
+    public static void Write(MoELayerSpec spec, IWeightSource weights, OnnxLayerForm form, string path, OnnxLayerOptions? options = null) =>
+        OnnxWriter.Write(Build(spec, weights, form, options), path);
+
+    internal static void AddRoutingOutputs(OnnxGraph graph, RouterSpec spec)
+    {
+        graph.AddOutput(OnnxNames.Experts, OnnxElementType.Int64, Tokens, spec.TopK);
+        graph.AddOutput(OnnxNames.Weights, OnnxElementType.Float32, Tokens, spec.TopK);
+    }
+}
