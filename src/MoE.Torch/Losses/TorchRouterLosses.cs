@@ -13,17 +13,19 @@ public static class TorchRouterLosses
     /// <param name="load">c [E], integers: routes per expert, before drops. No gradient.</param>
     /// <param name="choices">k, positive.</param>
     /// <param name="padding">[T] or null.</param>
+    /// <param name="total">T of the formula where scores and loads are sums over more than these tokens, zero or more (Megatron-LM <c>total_num_tokens</c>); null: the counted tokens.</param>
     /// <exception cref="ArgumentException">A shape or type is wrong.</exception>
-    public static Tensor switch_load_balancing(Tensor scores, Tensor load, int choices, Tensor? padding = null)
+    public static Tensor switch_load_balancing(Tensor scores, Tensor load, int choices, Tensor? padding = null, int? total = null)
     {
         ArgumentNullException.ThrowIfNull(load);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(choices);
+        ArgumentOutOfRangeException.ThrowIfNegative(total ?? 0, nameof(total));
         TensorGuard.Matrix(scores, load.numel(), nameof(scores));
         TensorGuard.Vector(padding, scores.shape[0], ScalarType.Bool, nameof(padding));
         using var scope = NewDisposeScope();
         var p_TE = Wide(scores);
         if (padding is not null) p_TE = p_TE.masked_fill(padding.unsqueeze(1), 0);
-        var counted = Counted(p_TE, padding);
+        var counted = total is { } t ? tensor(Math.Max(t, 1), dtype: p_TE.dtype, device: p_TE.device) : Counted(p_TE, padding);
         var sum = (p_TE.sum(0L) * load.to(p_TE.dtype)).sum();
         return (sum * ((double)load.numel() / choices) / counted.square()).MoveToOuterDisposeScope();
     }

@@ -13,18 +13,21 @@ public static class RouterLosses
     /// <param name="load">c [E]: routes per expert, before drops.</param>
     /// <param name="choices">k, positive.</param>
     /// <param name="padding">[T] or empty.</param>
+    /// <param name="total">T of the formula where scores and loads are sums over more than these tokens, zero or more (Megatron-LM <c>total_num_tokens</c>); null: the counted tokens.</param>
+    /// <param name="coefficient">Multiplies the loss.</param>
     /// <returns>The loss; 0 without counted tokens.</returns>
     /// <exception cref="ArgumentException">A length is wrong.</exception>
-    public static double SwitchLoadBalancing(ReadOnlySpan<float> scores, ReadOnlySpan<int> load, int choices, ReadOnlySpan<bool> padding = default)
+    public static double SwitchLoadBalancing(ReadOnlySpan<float> scores, ReadOnlySpan<int> load, int choices, ReadOnlySpan<bool> padding = default, int? total = null, double coefficient = 1)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(choices);
+        ArgumentOutOfRangeException.ThrowIfNegative(total ?? 0, nameof(total));
         int experts = load.Length;
         if (experts == 0) throw new ArgumentException("load is empty; must have one count per expert", nameof(load));
         int tokens = CountTokens(scores, experts, padding, nameof(scores));
         double sum = 0;
         for (int e = 0; e < experts; e++) sum += ColumnSum(scores, experts, e, padding) * load[e];
-        int counted = Counted(tokens, padding);
-        return counted == 0 ? 0 : sum * experts / ((double)choices * counted * counted);
+        int counted = total ?? Counted(tokens, padding);
+        return counted == 0 ? 0 : coefficient * (sum * experts / ((double)choices * counted * counted));
     }
 
     /// <summary>
@@ -54,9 +57,10 @@ public static class RouterLosses
     /// <param name="logits">[T, E].</param>
     /// <param name="experts">E.</param>
     /// <param name="padding">[T] or empty.</param>
+    /// <param name="coefficient">Multiplies the loss.</param>
     /// <returns>The loss; 0 without counted tokens.</returns>
     /// <exception cref="ArgumentException">A length is wrong.</exception>
-    public static double ZLoss(ReadOnlySpan<float> logits, int experts, ReadOnlySpan<bool> padding = default)
+    public static double ZLoss(ReadOnlySpan<float> logits, int experts, ReadOnlySpan<bool> padding = default, double coefficient = 1)
     {
         int tokens = CountTokens(logits, experts, padding, nameof(logits));
         double sum = 0;
@@ -67,7 +71,7 @@ public static class RouterLosses
             sum += z * z;
         }
 
-        return sum / Math.Max(Counted(tokens, padding), 1);
+        return coefficient * (sum / Math.Max(Counted(tokens, padding), 1));
     }
 
     /// <summary>Importance loss: the squared coefficient of variation of the experts' summed weights (Shazeer et al. 2017). 0 when balanced.</summary>

@@ -45,6 +45,38 @@ public static class ReferenceRouter
         return new TopKRouting(tokens, e, k, ids, weights, plan, scores);
     }
 
+    /// <summary>
+    /// What the choice compares: scores plus bias, after closed experts and groups that were not kept are masked. The gap between the k-th and the next is the routing margin of a token.
+    /// </summary>
+    /// <param name="logits">[T, E], as for <see cref="Route"/>.</param>
+    /// <param name="spec">The router.</param>
+    /// <param name="options">Bias and masks; replay and scores are not looked at.</param>
+    /// <param name="destination">[T, E], overwritten; -infinity for an expert that cannot be chosen, and for every expert of a padded token.</param>
+    /// <exception cref="SpecException">The spec has problems.</exception>
+    /// <exception cref="ArgumentException">A length is wrong, or a logit cannot be routed.</exception>
+    public static void SelectionScores(ReadOnlySpan<float> logits, RouterSpec spec, RouteOptions options, Span<float> destination)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        spec.Checked();
+        int e = spec.Experts;
+        int tokens = RouterGuard.Check(logits, spec, options);
+        if (destination.Length != logits.Length)
+            throw new ArgumentException($"destination has {destination.Length} values; must be as many as logits ({logits.Length})", nameof(destination));
+        var row = new ReferenceRow(spec, options.ClosedExperts);
+        for (int t = 0; t < tokens; t++)
+        {
+            var scores = destination.Slice(t * e, e);
+            if (!options.Padding.IsEmpty && options.Padding[t])
+            {
+                scores.Fill(float.NegativeInfinity);
+                continue;
+            }
+
+            row.Score(logits.Slice(t * e, e));
+            row.CopySelectionScores(options.SelectionBias, scores);
+        }
+    }
+
     // Dropped routes weigh nothing; what is left of a token is renormalised where the spec says so.
     private static void Settle(float[] weights, int k, ExpertPlan plan, DispatchSpec dispatch)
     {

@@ -36,20 +36,21 @@ internal sealed class ReferenceRow
     /// <summary>Stage 2: the chosen experts, best first; -1 where fewer can be chosen than asked for.</summary>
     public void Select(ReadOnlySpan<float> bias, Span<int> chosen)
     {
-        for (int e = 0; e < _choice.Length; e++)
+        Compete(bias);
+        if (_spec.Select is TopKSelection)
         {
-            _open[e] = !_closed[e];
-            _choice[e] = bias.IsEmpty ? _scores[e] : _scores[e] + bias[e];
-        }
-
-        if (_spec.Select is not TopKSelection select)
-        {
-            for (int e = 0; e < chosen.Length; e++) chosen[e] = _open[e] ? e : -1;
+            TopK(_choice, _open, _spec.Ties, chosen);
             return;
         }
 
-        if (select.Groups is { } groups) LimitGroups(groups, select.K);
-        TopK(_choice, _open, _spec.Ties, chosen);
+        for (int e = 0; e < chosen.Length; e++) chosen[e] = _open[e] ? e : -1;
+    }
+
+    /// <summary>What stage 2 compares: minus infinity for an expert that cannot be chosen.</summary>
+    public void CopySelectionScores(ReadOnlySpan<float> bias, Span<float> destination)
+    {
+        Compete(bias);
+        for (int e = 0; e < destination.Length; e++) destination[e] = _open[e] ? _choice[e] : float.NegativeInfinity;
     }
 
     /// <summary>Stage 3: the weights of the chosen experts.</summary>
@@ -64,6 +65,17 @@ internal sealed class ReferenceRow
         }
 
         Normalize(_spec.Weigh, weights);
+    }
+
+    private void Compete(ReadOnlySpan<float> bias)
+    {
+        for (int e = 0; e < _choice.Length; e++)
+        {
+            _open[e] = !_closed[e];
+            _choice[e] = bias.IsEmpty ? _scores[e] : _scores[e] + bias[e];
+        }
+
+        if (_spec.Select is TopKSelection { Groups: { } groups } select) LimitGroups(groups, select.K);
     }
 
     private void LimitGroups(GroupLimit limit, int k)
