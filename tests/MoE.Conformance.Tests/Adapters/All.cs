@@ -1,0 +1,17 @@
+using MoE.Conformance.Runner;
+
+namespace MoE.Conformance.Adapters;
+
+/// <summary>All adapters.</summary>
+internal static class All
+{
+    public static IReadOnlyList<IAdapter> Adapters { get; } =
+    [
+        new Transformers(),
+        new TransformersV5(),
+        new MistralInference(),
+        new DeepSeekReference(),
+        new Torchtitan(),
+        new Megatron(),
+    ];
+}

@@ -1,0 +1,35 @@
+using MoE.Conformance.Runner;
+
+namespace MoE.Conformance.Engines;
+
+/// <summary>Host arrays of the library as tensors of the runner. Copies and index moves only.</summary>
+internal static class HostValues
+{
+    public static GoldenTensor Singles(int[] shape, ReadOnlySpan<float> values) => GoldenTensor.OfSingles("float32", shape, values);
+
+    public static GoldenTensor Doubles(int[] shape, double[] values) => GoldenTensor.OfReals("float64", shape, values);
+
+    public static GoldenTensor Integers(int[] shape, ReadOnlySpan<int> values) => GoldenTensor.OfIntegers("int64", shape, Array.ConvertAll(values.ToArray(), static v => (long)v));
+
+    /// <summary>[T, K] of a [T, E] tensor; zero where the index is -1.</summary>
+    public static GoldenTensor Gather(GoldenTensor values, GoldenTensor experts)
+    {
+        int columns = values.Size(^1), k = experts.Size(^1);
+        var gathered = new double[experts.Count];
+        for (int r = 0; r < gathered.Length; r++)
+        {
+            long e = experts.Integers[r];
+            if (e >= 0) gathered[r] = values.Reals[r / k * columns + (int)e];
+        }
+
+        return GoldenTensor.OfReals(values.Type, [.. experts.Shape], gathered);
+    }
+
+    /// <summary>[T, E]: true where a route is carried out.</summary>
+    public static GoldenTensor Map(SparseRouting routing)
+    {
+        var map = new bool[routing.TokenCount * routing.ExpertCount];
+        foreach (int route in routing.Plan.Permutation) map[routing.TokenOf(route) * routing.ExpertCount + routing.ExpertIds[route]] = true;
+        return GoldenTensor.OfFlags([routing.TokenCount, routing.ExpertCount], map);
+    }
+}

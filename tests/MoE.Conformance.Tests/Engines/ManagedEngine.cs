@@ -1,0 +1,113 @@
+using MoE.Conformance.Runner;
+
+namespace MoE.Conformance.Engines;
+
+/// <summary>The managed reference: single precision, forward only.</summary>
+internal sealed class ManagedEngine : IEngine
+{
+    public string Name => "managed";
+
+    public IEngineRun Run(CasePlan plan, GoldenTensor? replay, bool gradients)
+    {
+        if (gradients) throw new NotSupportedException("the managed engine has no gradients");
+        return plan switch
+        {
+            LogitsPlan p => Route(p, p.Logits, replay ?? p.Given),
+            GatePlan p => Route(p, Logits(p.Router, p.Tokens, p.Weight, p.Bias, p.SelectionBias), replay ?? p.Given),
+            LayerPlan p => Layer(p, replay ?? p.Given),
+            AuxiliaryRoutingPlan p => AuxiliaryRouting(p, replay),
+            PooledLossPlan p => Loss(RouterLosses.PooledLoadBalancing(p.Logits.ToSingles(), p.Logits.Size(^1), p.Choices, Mask(p.Padding))),
+            SwitchLossPlan p => Loss(RouterLosses.SwitchLoadBalancing(p.Scores.ToSingles(), p.Load.ToInts(), p.Choices, Mask(p.Padding), p.Tokens, p.Coefficient)),
+            ZLossPlan p => Loss(RouterLosses.ZLoss(p.Logits.ToSingles(), p.Logits.Size(^1), Mask(p.Padding), p.Coefficient)),
+            CapacityPlan p => new HostRun { [Quantity.Capacities] = HostValues.Integers([p.Calls.Count], [.. p.Calls.Select(static c => c.Rule.Of(c.Tokens, c.Experts, c.Choices))]) },
+            _ => throw new NotSupportedException($"the managed engine does not run {plan.GetType().Name}"),
+        };
+    }
+
+    private static HostRun Route(RoutedPlan plan, GoldenTensor logits, GoldenTensor? given)
+    {
+        var routing = Route(plan.Router, logits, plan.SelectionBias, plan.Padding, given);
+        return Describe(routing, logits);
+    }
+
+    private static HostRun Layer(LayerPlan plan, GoldenTensor? given)
+    {
+        var weights = new WeightDictionary();
+        foreach (var (name, tensor) in plan.Weights) weights.Add(name, tensor.ToSingles(), [.. tensor.Shape]);
+        using var layer = new ReferenceLayer(plan.Layer, weights);
+        var output = new float[plan.Tokens.Count];
+        var input = new GateInput(plan.Tokens.ToSingles(), plan.Layer.Width) { Padding = Mask(plan.Padding), GivenExperts = given?.ToInts() };
+        layer.Forward(input, output);
+        var logits = Logits(plan.Router, plan.Tokens, plan.Weights[WeightNames.Router], plan.Weights.GetValueOrDefault(WeightNames.RouterBias), plan.SelectionBias);
+        var run = Route(plan, logits, given);
+        run[Quantity.Output] = HostValues.Singles([.. plan.Tokens.Shape], output);
+        return run;
+    }
+
+    private static HostRun AuxiliaryRouting(AuxiliaryRoutingPlan plan, GoldenTensor? replay)
+    {
+        // Weights over all experts, divided by their sum, are the normalised scores.
+        var all = plan.Router with
+        {
+            Select = new AllSelection(),
+            Weigh = plan.Function == ScoreFunction.Softmax ? new WeighSpec() : new WeighSpec { Normalization = WeightNormalization.Sum, Epsilon = 1e-20 },
+        };
+        var scores = Route(all, plan.Logits, null, plan.Padding, null);
+        var run = Describe(Route(plan.Router, plan.Logits, null, plan.Padding, replay), plan.Logits);
+        run[Quantity.Scores] = HostValues.Singles([.. plan.Logits.Shape], scores.ToDenseWeights());
+        return run;
+    }
+
+    private static GoldenTensor Logits(RouterSpec spec, GoldenTensor tokens, GoldenTensor weight, GoldenTensor? bias, GoldenTensor? selectionBias)
+    {
+        var gate = new LinearGate(spec, weight.ToSingles(), bias?.ToSingles(), selectionBias?.ToSingles());
+        return HostValues.Singles([tokens.Size(0), spec.Experts], gate.Logits(new GateInput(tokens.ToSingles(), tokens.Size(1))));
+    }
+
+    private static TopKRouting Route(RouterSpec spec, GoldenTensor logits, GoldenTensor? bias, GoldenTensor? padding, GoldenTensor? given) =>
+        ReferenceRouter.Route(logits.ToSingles(), spec, new RouteOptions
+        {
+            SelectionBias = bias?.ToSingles(),
+            Padding = Mask(padding),
+            GivenExperts = given?.ToInts(),
+            KeepScores = true,
+        });
+
+    private static HostRun Describe(TopKRouting routing, GoldenTensor logits)
+    {
+        int tokens = routing.TokenCount, k = routing.Choices, experts = routing.ExpertCount;
+        var ids = HostValues.Integers([tokens, k], routing.ExpertIds);
+        var dense = HostValues.Singles([tokens, experts], routing.ToDenseWeights());
+        return new HostRun
+        {
+            [Quantity.Logits] = logits,
+            [Quantity.Scores] = HostValues.Singles([tokens, experts], routing.Scores),
+            [Quantity.Weights] = HostValues.Singles([tokens, k], routing.Weights),
+            [Quantity.ChosenLogits] = HostValues.Gather(logits, ids),
+            [Quantity.Experts] = ids,
+            [Quantity.DenseWeights] = dense,
+            [Quantity.WeightsByExpert] = dense.Transpose(),
+            [Quantity.Map] = HostValues.Map(routing),
+            [Quantity.Load] = HostValues.Integers([experts], routing.Load()),
+        };
+    }
+
+    private static HostRun Loss(double value) => new() { [Quantity.Loss] = HostValues.Doubles([], [value]) };
+
+    private static bool[] Mask(GoldenTensor? mask) => mask is null ? [] : mask.Flags.ToArray();
+
+    /// <summary>Quantities that are already on the host.</summary>
+    private sealed class HostRun : Dictionary<Quantity, GoldenTensor>, IEngineRun
+    {
+        public GoldenTensor Value(Quantity quantity) =>
+            TryGetValue(quantity, out var value) ? value : throw new NotSupportedException($"the managed engine gives no {quantity} for this plan");
+
+        public void Differentiate(Quantity quantity, GoldenTensor? cotangent) => throw new NotSupportedException("the managed engine has no gradients");
+
+        public GoldenTensor Gradient(string variable) => throw new NotSupportedException("the managed engine has no gradients");
+
+        public void Dispose()
+        {
+        }
+    }
+}

@@ -1,0 +1,81 @@
+using System.Globalization;
+
+namespace MoE.Conformance.Runner;
+
+/// <summary>The outcome for one key.</summary>
+/// <param name="Values">Number of values compared.</param>
+/// <param name="Problem">What is wrong, or null.</param>
+internal readonly record struct Comparison(long Values, string? Problem)
+{
+    /// <summary>Compares a value with the recorded one: integers and flags exactly, numbers within the tolerance, non-finite ones by kind.</summary>
+    public static Comparison Of(string key, GoldenTensor recorded, GoldenTensor actual, Tolerance tolerance)
+    {
+        if (recorded.Kind != actual.Kind)
+            return new Comparison(0, $"{key}: recorded as {recorded}, but the engine gave {actual}");
+        if (recorded.Count != actual.Count)
+            return new Comparison(0, $"{key}: recorded as {recorded} with {recorded.Count} values, but the engine gave {actual} with {actual.Count}");
+        return recorded.Kind switch
+        {
+            ElementKind.Integer => Exact(key, recorded, recorded.Integers, actual.Integers),
+            ElementKind.Flag => Exact(key, recorded, recorded.Flags, actual.Flags),
+            _ => Near(key, recorded, actual, tolerance),
+        };
+    }
+
+    private static Comparison Exact<T>(string key, GoldenTensor shape, ReadOnlySpan<T> recorded, ReadOnlySpan<T> actual)
+        where T : IEquatable<T>
+    {
+        int wrong = 0, first = -1;
+        for (int i = 0; i < recorded.Length; i++)
+        {
+            if (recorded[i].Equals(actual[i])) continue;
+            if (wrong++ == 0) first = i;
+        }
+
+        return new Comparison(recorded.Length, wrong == 0 ? null : $"{key}{At(shape, first)}: recorded {recorded[first]}, got {actual[first]} ({wrong} of {recorded.Length} values differ)");
+    }
+
+    private static Comparison Near(string key, GoldenTensor recorded, GoldenTensor actual, Tolerance tolerance)
+    {
+        int wrong = 0, worst = -1;
+        double excess = 0;
+        for (int i = 0; i < recorded.Count; i++)
+        {
+            double b = recorded.Reals[i], a = actual.Reals[i];
+            double over = Excess(a, b, tolerance);
+            if (over <= 1) continue;
+            wrong++;
+            if (worst >= 0 && over <= excess) continue;
+            worst = i;
+            excess = over;
+        }
+
+        return new Comparison(recorded.Count, wrong == 0 ? null : string.Create(
+            CultureInfo.InvariantCulture,
+            $"{key}{At(recorded, worst)}: recorded {recorded.Reals[worst]:g9}, got {actual.Reals[worst]:g9}, {excess:g3} times the bound {tolerance} ({wrong} of {recorded.Count} values differ)"));
+    }
+
+    // The difference in units of the bound; above 1 is wrong.
+    private static double Excess(double a, double b, Tolerance tolerance)
+    {
+        if (double.IsFinite(a) && double.IsFinite(b))
+        {
+            double difference = Math.Abs(a - b), bound = tolerance.Bound(b);
+            return difference <= bound ? 0 : difference / bound;
+        }
+
+        return a.Equals(b) ? 0 : double.PositiveInfinity;
+    }
+
+    private static string At(GoldenTensor tensor, int place)
+    {
+        var at = new int[tensor.Shape.Count];
+        for (int d = at.Length - 1; d >= 0; d--)
+        {
+            at[d] = place % tensor.Shape[d];
+            place /= tensor.Shape[d];
+        }
+
+        return $"[{string.Join(", ", at)}]";
+    }
+}
