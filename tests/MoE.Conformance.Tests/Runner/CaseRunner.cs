@@ -116,7 +116,7 @@ internal sealed class CaseRunner(IReadOnlyList<IAdapter> adapters, IReadOnlyList
             var actual = run.Value(quantity);
             if (choice is { SameOrder: false } && quantity is Quantity.Weights or Quantity.ChosenLogits or Quantity.Experts)
                 actual = actual.TakeColumns(choice!.LivePlaces());
-            yield return Comparison.Of($"outputs.{key}", expected, actual, Tolerance.Of(quantity, expected.Type));
+            yield return Comparison.Of($"outputs.{key}", expected, actual, Tolerance.Of(quantity, expected.Type, golden.Case));
         }
 
         foreach (string key in plan.Outputs.Keys.Where(k => !golden.Outputs.ContainsKey(k)))
@@ -138,7 +138,7 @@ internal sealed class CaseRunner(IReadOnlyList<IAdapter> adapters, IReadOnlyList
         {
             if (!gradients.TryGetValue(key, out var actual)) yield return new Comparison(0, $"grads.{key} is not mapped by the adapter");
             else if (recorded.Tensor is not { } expected) yield return new Comparison(0, $"grads.{key} is not a tensor");
-            else yield return Comparison.Of($"grads.{key}", expected, actual, Tolerance.OfGradient(expected.Type));
+            else yield return Comparison.Of($"grads.{key}", expected, actual, Tolerance.OfGradient(expected.Type, golden.Case));
         }
     }
 

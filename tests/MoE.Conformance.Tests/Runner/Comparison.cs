@@ -38,11 +38,17 @@ internal readonly record struct Comparison(long Values, string? Problem)
     private static Comparison Near(string key, GoldenTensor recorded, GoldenTensor actual, Tolerance tolerance)
     {
         int wrong = 0, worst = -1;
-        double excess = 0;
+        double excess = 0, largest = Largest(recorded), differences = 0, squares = 0;
         for (int i = 0; i < recorded.Count; i++)
         {
             double b = recorded.Reals[i], a = actual.Reals[i];
-            double over = Excess(a, b, tolerance);
+            if (double.IsFinite(a) && double.IsFinite(b))
+            {
+                differences += (a - b) * (a - b);
+                squares += b * b;
+            }
+
+            double over = Excess(a, b, tolerance.Bound(b, largest));
             if (over <= 1) continue;
             wrong++;
             if (worst >= 0 && over <= excess) continue;
@@ -50,21 +56,32 @@ internal readonly record struct Comparison(long Values, string? Problem)
             excess = over;
         }
 
-        return new Comparison(recorded.Count, wrong == 0 ? null : string.Create(
+        if (wrong > 0)
+        {
+            return new Comparison(recorded.Count, string.Create(
+                CultureInfo.InvariantCulture,
+                $"{key}{At(recorded, worst)}: recorded {recorded.Reals[worst]:g9}, got {actual.Reals[worst]:g9}, {excess:g3} times the bound ({wrong} of {recorded.Count} values differ)"));
+        }
+
+        double norm = Math.Sqrt(differences), bound = tolerance.Norm * Math.Sqrt(squares) + tolerance.Absolute * Math.Sqrt(recorded.Count);
+        return new Comparison(recorded.Count, tolerance.Norm == 0 || norm <= bound ? null : string.Create(
             CultureInfo.InvariantCulture,
-            $"{key}{At(recorded, worst)}: recorded {recorded.Reals[worst]:g9}, got {actual.Reals[worst]:g9}, {excess:g3} times the bound {tolerance} ({wrong} of {recorded.Count} values differ)"));
+            $"{key}: all values together are off by {norm:g3}, more than {bound:g3}"));
+    }
+
+    private static double Largest(GoldenTensor recorded)
+    {
+        double largest = 0;
+        foreach (double b in recorded.Reals) largest = double.IsFinite(b) ? Math.Max(largest, Math.Abs(b)) : largest;
+        return largest;
     }
 
     // The difference in units of the bound; above 1 is wrong.
-    private static double Excess(double a, double b, Tolerance tolerance)
+    private static double Excess(double a, double b, double bound)
     {
-        if (double.IsFinite(a) && double.IsFinite(b))
-        {
-            double difference = Math.Abs(a - b), bound = tolerance.Bound(b);
-            return difference <= bound ? 0 : difference / bound;
-        }
-
-        return a.Equals(b) ? 0 : double.PositiveInfinity;
+        if (!double.IsFinite(a) || !double.IsFinite(b)) return a.Equals(b) ? 0 : double.PositiveInfinity;
+        double difference = Math.Abs(a - b);
+        return difference <= bound ? 0 : difference / bound;
     }
 
     private static string At(GoldenTensor tensor, int place)
