@@ -21,7 +21,7 @@ public static class OnnxRouterWriter
 
     /// <summary>Writes a router to a file, which appears only when complete.</summary>
     /// <param name="spec">The router.</param>
-    /// <param name="weights">As for <see cref="Build"/>.</param>
+    /// <param name="weights">As for <see cref="Build(RouterSpec, IWeightSource)"/>.</param>
     /// <param name="path">The file; replaced if present.</param>
     /// <exception cref="SpecException">The spec has problems of its own.</exception>
     /// <exception cref="OnnxExportException">The router cannot be expressed; every reason is named.</exception>
