@@ -89,15 +89,10 @@ internal sealed class OnnxEncoder(string? dataFile = null, IReadOnlyDictionary<O
 
     private static ProtoMessage ValueInfo(OnnxValueInfo value)
     {
-        var tensor = new ProtoMessage().Varint(1, (int)value.Type);
-        if (value.Shape is { } dims)
-        {
-            var shape = new ProtoMessage();
-            foreach (var dim in dims)
-                shape.Message(1, dim.Symbol is { } symbol ? new ProtoMessage().Text(2, symbol) : new ProtoMessage().Varint(1, dim.Value));
-            tensor.Message(2, shape);
-        }
-
+        var shape = new ProtoMessage();
+        foreach (var dim in value.Shape)
+            shape.Message(1, dim.Symbol is { } symbol ? new ProtoMessage().Text(2, symbol) : new ProtoMessage().Varint(1, dim.Value));
+        var tensor = new ProtoMessage().Varint(1, (int)value.Type).Message(2, shape);
         return new ProtoMessage().Text(1, value.Name).Message(2, new ProtoMessage().Message(1, tensor));
     }
 

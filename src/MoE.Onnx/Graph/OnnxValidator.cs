@@ -137,7 +137,7 @@ internal sealed class OnnxValidator(OnnxModel model)
     {
         CheckText(path, value.Name);
         CheckType($"{path} '{value.Name}'", value.Type);
-        foreach (var dim in value.Shape ?? [])
+        foreach (var dim in value.Shape)
         {
             if (dim.Symbol is null) Require(dim.Value >= 0, $"{path} '{value.Name}'", dim, "dimensions must not be negative");
             else CheckText($"{path} '{value.Name}' dimension", dim.Symbol);

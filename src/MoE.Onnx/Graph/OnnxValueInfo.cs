@@ -3,5 +3,5 @@ namespace MoE.Onnx;
 /// <summary>A graph input or output: name, element type and shape.</summary>
 /// <param name="Name">Value name.</param>
 /// <param name="Type">Element type.</param>
-/// <param name="Shape">Dimensions; empty: a scalar. Null: the rank is not declared (allowed for outputs of sub-graphs).</param>
-public sealed record OnnxValueInfo(string Name, OnnxElementType Type, IReadOnlyList<OnnxDim>? Shape);
+/// <param name="Shape">Dimensions; empty: a scalar.</param>
+public sealed record OnnxValueInfo(string Name, OnnxElementType Type, IReadOnlyList<OnnxDim> Shape);

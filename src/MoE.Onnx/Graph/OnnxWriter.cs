@@ -28,7 +28,7 @@ public static class OnnxWriter
 
     /// <summary>
     /// Writes a model to a file. Temporary files in the same folder take the bytes and are renamed when complete, so that a failure leaves neither a new file nor a damaged old one.
-    /// With external data two files are renamed: a model already there is deleted first, so that it is never seen with the other's data.
+    /// With external data two files are renamed: a model already there is set aside first, so that it is never seen with the other's data.
     /// </summary>
     /// <param name="model">The model.</param>
     /// <param name="path">The file; replaced if present. Its folder must exist.</param>
@@ -71,9 +71,38 @@ public static class OnnxWriter
         message.CopyTo(modelFile.Stream);
         modelFile.Complete();
         dataFile.Complete();
-        File.Delete(path);
-        dataFile.Commit();
-        modelFile.Commit();
+        string? old = SetAside(path);
+        try
+        {
+            dataFile.Commit();
+        }
+        catch
+        {
+            if (old is not null) File.Move(old, path);
+            throw;
+        }
+
+        try
+        {
+            modelFile.Commit();
+        }
+        catch
+        {
+            File.Delete(path + ".data");
+            throw;
+        }
+        finally
+        {
+            if (old is not null) File.Delete(old);
+        }
+    }
+
+    private static string? SetAside(string path)
+    {
+        if (!File.Exists(path)) return null;
+        string aside = ReplacementFile.TemporaryName(path);
+        File.Move(path, aside);
+        return aside;
     }
 
     private static ProtoMessage Inline(OnnxModel model, long limit)

@@ -10,11 +10,18 @@ internal sealed class ReplacementFile : IDisposable
     public ReplacementFile(string path)
     {
         _path = Path.GetFullPath(path);
-        _temporary = Path.Combine(Path.GetDirectoryName(_path) ?? "", $".{Path.GetFileName(_path)}.{Guid.NewGuid():N}.tmp");
+        _temporary = TemporaryName(_path);
         Stream = new FileStream(_temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 16);
     }
 
     public FileStream Stream { get; }
+
+    /// <summary>A fresh hidden name in the same folder, so that renaming is atomic.</summary>
+    public static string TemporaryName(string path)
+    {
+        string full = Path.GetFullPath(path);
+        return Path.Combine(Path.GetDirectoryName(full) ?? "", $".{Path.GetFileName(full)}.{Guid.NewGuid():N}.tmp");
+    }
 
     /// <summary>Closes the temporary file with its bytes on the disk.</summary>
     public void Complete()

@@ -51,11 +51,11 @@ internal static class ContribExperts
         }
 
         string sum = c.Op("ReduceSum", "weight_sum", [routing.Unscaled, g.List(1)]);
-        // All weights zero: any finite logits will do, the row is multiplied by zero.
+        // All weights zero: what the operator makes of a row of -infinity is nowhere said; any finite logits will do, the row is multiplied by zero.
         string zero = c.Op("Equal", "sum_is_zero", [sum, g.Scalar(0f)]);
         string guarded = c.Op("Where", "guarded", [zero, g.Scalar(1f), routing.Unscaled]);
-        string logits2 = c.Op("ScatterElements", "log_weights", [closed, routing.Experts, c.Op("Log", "logs", [guarded])], OnnxAttribute.Int("axis", 1));
-        string unit = Operator(g, spec, tensors, tokens, logits2, normalize: true, "contrib/output");
+        string shares = c.Op("ScatterElements", "log_weights", [closed, routing.Experts, c.Op("Log", "logs", [guarded])], OnnxAttribute.Int("axis", 1));
+        string unit = Operator(g, spec, tensors, tokens, shares, normalize: true, "contrib/output");
         double scale = spec.Router.Weigh.Scale;
         string factor = scale == 1 ? sum : c.Op("Mul", "factor", [sum, g.Scalar((float)scale)]);
         return g.Op("Mul", name, [unit, factor]);

@@ -56,6 +56,28 @@ public class OnnxFileTests
     }
 
     [Fact]
+    public void Data_that_cannot_be_placed_leaves_the_old_model()
+    {
+        using var folder = new TestFolder();
+        File.WriteAllText(folder["a.onnx"], "old");
+        Directory.CreateDirectory(folder["a.onnx.data"]);
+        var e = Record.Exception(() => OnnxWriter.Write(TestModels.Affine(), folder["a.onnx"], new OnnxWriteOptions { ExternalDataThreshold = 0 }));
+        Assert.True(e is IOException or UnauthorizedAccessException, e?.ToString());
+        Assert.Equal(["a.onnx"], folder.Files);
+        Assert.Equal("old", File.ReadAllText(folder["a.onnx"]));
+    }
+
+    [Fact]
+    public void A_model_that_cannot_be_placed_leaves_no_data()
+    {
+        using var folder = new TestFolder();
+        Directory.CreateDirectory(folder["a.onnx"]);
+        var e = Record.Exception(() => OnnxWriter.Write(TestModels.Affine(), folder["a.onnx"], new OnnxWriteOptions { ExternalDataThreshold = 0 }));
+        Assert.True(e is IOException or UnauthorizedAccessException, e?.ToString());
+        Assert.Empty(folder.Files);
+    }
+
+    [Fact]
     public void An_existing_file_is_replaced()
     {
         using var folder = new TestFolder();
@@ -103,13 +125,17 @@ public class OnnxFileTests
     public void Above_the_limit_large_initializers_leave_the_file_by_themselves()
     {
         using var folder = new TestFolder();
-        var model = TestModels.Affine();
-        var big = new float[1000];
-        model.Graph.AddInitializer(OnnxTensor.Create<float>("big", big, big.Length));
+        var graph = new OnnxGraph("big");
+        graph.AddInput("x", OnnxElementType.Float32, 1);
+        graph.AddInitializer(OnnxTensor.Create<float>("big", new float[1000], 1000));
+        graph.AddInitializer(OnnxTensor.Create<float>("small", new float[] { 5 }, 1));
+        graph.AddNode(TestModels.Node("Sum", ["x", "big", "small"], ["y"]));
+        graph.AddOutput("y", OnnxElementType.Float32, 1000);
+        var model = new OnnxModel(graph);
         OnnxWriter.Write(model, folder["a.onnx"], new OnnxWriteOptions(), limit: 1000);
         Assert.Equal(["a.onnx", "a.onnx.data"], folder.Files);
         Assert.Equal(4000, new FileInfo(folder["a.onnx.data"]).Length);
-        Assert.Equal(TestModels.AffineOutput, OrtProbe.RunFile(folder["a.onnx"], TestModels.AffineInput)[0]);
+        Assert.All(OrtProbe.RunFile(folder["a.onnx"], ("x", [2], [1]))[0], static v => Assert.Equal(7, v));
         Assert.Throws<OnnxModelException>(() => OnnxWriter.Write(model, folder["c.onnx"], new OnnxWriteOptions(), limit: 100));
         Assert.Equal(["a.onnx", "a.onnx.data"], folder.Files);
     }

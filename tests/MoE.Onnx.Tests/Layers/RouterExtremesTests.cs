@@ -53,7 +53,7 @@ public class RouterExtremesTests
     [InlineData(OnnxLayerForm.Contrib)]
     public void Equal_logits_choose_the_lowest_index_in_the_contrib_form_too(OnnxLayerForm form)
     {
-        // The operator by itself takes the highest (peers.md section 2); the router in front decides.
+        // The operator by itself takes the highest (measured on 1.31.1); the router in front decides.
         var layer = new LayerCase(LayerCase.Layer(experts: 5)).With(WeightNames.Router, new float[35]);
         layer.Check(form, 4);
         layer.Check(form, 4, routingOutputs: false);
@@ -102,6 +102,24 @@ public class RouterExtremesTests
         float[] steps = vanished ? [0, 0, 0, 0] : [0.25f, 0, 0.75f, 0.5f];
         var layer = new LayerCase(spec).With(WeightNames.Router, new float[28]).With(WeightNames.RouterBias, [.. steps.Select(s => level + s)]);
         layer.Check(form, 3);
+    }
+
+    [Theory]
+    [InlineData(GroupMask.NegativeInfinity, new[] { 5, 4 })]
+    [InlineData(GroupMask.Zero, new[] { 0, 1 })]
+    public void A_masked_group_wins_over_negative_scores_where_the_spec_says_zero(GroupMask mask, int[] expected)
+    {
+        // Group 1 (experts 3 to 5) is the better one, but all biased scores are negative: zeros beat them, as in transformers.
+        var spec = LayerCase.Layer(experts: 6);
+        var groups = new GroupLimit { Count = 2, Keep = 1, Mask = mask };
+        spec = spec with { RouterBias = true, Router = spec.Router with { Select = new TopKSelection { K = 2, Groups = groups, UsesBias = true } } };
+        var layer = new LayerCase(spec)
+            .With(WeightNames.Router, new float[42])
+            .With(WeightNames.RouterBias, [0, 0, 0, 1, 2, 3])
+            .With(WeightNames.SelectionBias, [-9, -9, -9, -9, -9, -9]);
+        foreach (var form in Enum.GetValues<OnnxLayerForm>()) layer.Check(form, 2);
+        using var gate = OnnxGate.Load(OnnxWriter.ToBytes(OnnxRouterWriter.Build(spec.Router, layer.Weights)));
+        Assert.Equal(expected, ((TopKRouting)gate.Route(new GateInput(layer.Tokens(1), 7))).ExpertIds.ToArray());
     }
 
     [Theory]
