@@ -64,11 +64,12 @@ public sealed record MoELayerSpec
         return this;
     }
 
-    /// <summary>The JSON form, indented, with a final newline.</summary>
-    public string ToJson() => SpecJson.Write(this, SpecJsonContext.Default.MoELayerSpec);
+    /// <summary>The JSON form, complete and indented, with a final newline.</summary>
+    /// <exception cref="SpecException">The spec has problems.</exception>
+    public string ToJson() => SpecJson.Write(Checked(), SpecJsonContext.Default.MoELayerSpec);
 
-    /// <summary>Reads the JSON form.</summary>
+    /// <summary>Reads the JSON form. A key that is absent has its default, except <c>schema</c> and those that have none.</summary>
     /// <exception cref="InvalidDataException">Not JSON, an unknown key, a missing or newer schema, or a value of the wrong kind.</exception>
     /// <exception cref="SpecException">Read, but with problems.</exception>
-    public static MoELayerSpec FromJson(string json) => SpecJson.Read(json, SpecJsonContext.Default.MoELayerSpec, CurrentSchema).Checked();
+    public static MoELayerSpec FromJson(string json) => SpecJson.Read(json, SpecJsonContext.Default.MoELayerSpec, CurrentSchema, SpecDefaults.FillLayer).Checked();
 }

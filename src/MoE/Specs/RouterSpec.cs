@@ -92,13 +92,14 @@ public sealed record RouterSpec
         ? (this with { Select = s with { K = k } }).Checked()
         : throw new SpecException([new SpecProblem("select", Select.GetType().Name, "has no k to change")]);
 
-    /// <summary>The JSON form, indented, with a final newline.</summary>
-    public string ToJson() => SpecJson.Write(this, SpecJsonContext.Default.RouterSpec);
+    /// <summary>The JSON form, complete and indented, with a final newline.</summary>
+    /// <exception cref="SpecException">The spec has problems.</exception>
+    public string ToJson() => SpecJson.Write(Checked(), SpecJsonContext.Default.RouterSpec);
 
-    /// <summary>Reads the JSON form.</summary>
+    /// <summary>Reads the JSON form. A key that is absent has its default, except <c>schema</c> and those that have none.</summary>
     /// <exception cref="InvalidDataException">Not JSON, an unknown key, a missing or newer schema, or a value of the wrong kind.</exception>
     /// <exception cref="SpecException">Read, but with problems.</exception>
-    public static RouterSpec FromJson(string json) => SpecJson.Read(json, SpecJsonContext.Default.RouterSpec, CurrentSchema).Checked();
+    public static RouterSpec FromJson(string json) => SpecJson.Read(json, SpecJsonContext.Default.RouterSpec, CurrentSchema, SpecDefaults.FillRouter).Checked();
 
     internal void Check(SpecProblems problems, string prefix)
     {

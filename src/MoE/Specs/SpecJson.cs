@@ -1,4 +1,6 @@
+using System.Text;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 
@@ -22,29 +24,31 @@ internal static class SpecJson
 {
     public static string Write<T>(T value, JsonTypeInfo<T> type) => JsonSerializer.Serialize(value, type) + "\n";
 
-    public static T Read<T>(string json, JsonTypeInfo<T> type, int schema) where T : class
+    public static T Read<T>(string json, JsonTypeInfo<T> type, int schema, Action<JsonObject> fillDefaults) where T : class
     {
         ArgumentNullException.ThrowIfNull(json);
         try
         {
-            RefuseOtherSchema(json, schema);
-            return JsonSerializer.Deserialize(json, type) ?? throw new InvalidDataException("The JSON is null, not a spec.");
+            // By way of bytes: a lone surrogate becomes a replacement character instead of an exception of the encoder.
+            var root = JsonNode.Parse(Encoding.UTF8.GetBytes(json), null, new JsonDocumentOptions { AllowDuplicateProperties = false }) as JsonObject
+                ?? throw new InvalidDataException("The JSON is not an object.");
+            RefuseOtherSchema(root, schema);
+            fillDefaults(root);
+            return root.Deserialize(type)!;
         }
-        catch (Exception e) when (e is JsonException or NotSupportedException)
+        catch (Exception e) when (e is JsonException or NotSupportedException or InvalidOperationException)
         {
-            throw new InvalidDataException($"Not a valid {typeof(T).Name}: {e.Message}", e);
+            string path = e is JsonException { Path: { } at } && !e.Message.Contains(at, StringComparison.Ordinal) ? $" Path: {at}." : "";
+            throw new InvalidDataException($"Not a valid {typeof(T).Name}: {e.Message}{path}", e);
         }
     }
 
     // Looked at first: a newer schema may have keys that would otherwise be reported as unknown.
-    private static void RefuseOtherSchema(string json, int schema)
+    private static void RefuseOtherSchema(JsonObject root, int schema)
     {
-        using var document = JsonDocument.Parse(json);
-        if (document.RootElement.ValueKind != JsonValueKind.Object)
-            throw new InvalidDataException($"The JSON is {document.RootElement.ValueKind}, not an object.");
-        if (!document.RootElement.TryGetProperty("schema", out var found))
+        if (!root.TryGetPropertyValue("schema", out var found))
             throw new InvalidDataException("The key \"schema\" is missing.");
-        if (found.ValueKind != JsonValueKind.Number || !found.TryGetInt32(out int version) || version != schema)
-            throw new InvalidDataException($"\"schema\" is {found.GetRawText()}; this version reads {schema}.");
+        if (found is not JsonValue value || !value.TryGetValue(out int version) || version != schema)
+            throw new InvalidDataException($"\"schema\" is {found?.ToJsonString() ?? "null"}; this version reads {schema}.");
     }
 }

@@ -1,0 +1,114 @@
+using CsCheck;
+
+namespace MoE.Tests.Specs;
+
+/// <summary>Random valid specs over every axis.</summary>
+internal static class RandomSpecs
+{
+    public static Gen<RouterSpec> Router { get; } =
+        from experts in Gen.OneOf(1, 2, 4, 6, 8, 12, 16)
+        from score in Score
+        from selection in Select(experts)
+        from weigh in Weigh(score.Function)
+        from dispatch in Dispatch
+        from logits in Gen.Enum<LogitPrecision>()
+        from ties in Gen.Enum<TieRule>()
+        select new RouterSpec { Experts = experts, Logits = logits, Score = score, Select = selection, Weigh = weigh, Dispatch = dispatch, Ties = ties };
+
+    public static Gen<MoELayerSpec> Layer { get; } =
+        from router in Router
+        from width in Gen.Int[1, 6]
+        from expert in Expert
+        from shared in Gen.OneOf(Gen.Const(static () => (SharedExpertSpec?)null), Gen.Select(Gen.Int[1, 5], Gen.Bool, SharedExpertSpec? (w, gate) => new() { Width = w, SigmoidGate = gate }))
+        from bias in Gen.Bool
+        from side in Gen.Enum<WeightedSide>()
+        select new MoELayerSpec { Width = width, Router = router, RouterBias = bias, Expert = expert, Shared = shared, Weighted = side };
+
+    private static Gen<ScoreSpec> Score => Gen.Select(Gen.Enum<ScoreFunction>(), Gen.Enum<ScoreStage>(), Gen.Double[0.1, 10],
+        (function, stage, temperature) => new ScoreSpec { Function = function, Stage = stage, Temperature = temperature });
+
+    private static Gen<ExpertSpec> Expert =>
+        from glu in Gen.Bool
+        from activation in Gen.Enum<Activation>()
+        from width in Gen.Int[1, 6]
+        from biases in Gen.Bool
+        from layout in Gen.Enum<GluLayout>()
+        from alpha in Gen.Double[0.5, 2]
+        from limit in Gen.Double[0.1, 8]
+        from limited in Gen.Bool
+        from offset in Gen.Int[0, 1]
+        select new ExpertSpec
+        {
+            Form = glu ? ExpertForm.Glu : ExpertForm.FeedForward,
+            Activation = activation,
+            Width = width,
+            Biases = biases,
+            Layout = layout,
+            Alpha = activation == Activation.Silu ? alpha : 1,
+            Limit = glu && limited ? limit : null,
+            UpOffset = glu ? offset : 0,
+        };
+
+    private static Gen<SelectSpec> Select(int experts) => Gen.Frequency(
+        (1, Gen.Const<SelectSpec>(new AllSelection())),
+        (4, Gen.Select(Gen.Int[1, experts], Gen.Bool, SelectSpec (k, bias) => new TopKSelection { K = k, UsesBias = bias })),
+        (4, Grouped(experts)));
+
+    private static Gen<SelectSpec> Grouped(int experts) =>
+        from count in Gen.OneOf(Enumerable.Range(1, experts).Where(g => experts % g == 0).ToArray())
+        from keep in Gen.Int[1, count]
+        from k in Gen.Int[1, experts / count * keep]
+        from score in Gen.Enum<GroupScore>()
+        from mask in Gen.Enum<GroupMask>()
+        from bias in Gen.Bool
+        select (SelectSpec)new TopKSelection
+        {
+            K = k,
+            UsesBias = bias,
+            Groups = new GroupLimit { Count = count, Keep = keep, Mask = mask, Score = Possible(score, k, keep, experts / count) },
+        };
+
+    private static GroupScore Possible(GroupScore score, int k, int keep, int size) => score switch
+    {
+        GroupScore.SumOfTopTwo when size < 2 => GroupScore.Max,
+        GroupScore.SumOfTopShare when k / keep < 1 || k / keep > size => GroupScore.Max,
+        _ => score,
+    };
+
+    private static Gen<WeighSpec> Weigh(ScoreFunction function) =>
+        from normalization in function == ScoreFunction.Identity ? Gen.Const(WeightNormalization.None) : Gen.Enum<WeightNormalization>()
+        from p in Gen.Double[1, 4]
+        from epsilon in Gen.OneOf(0.0, 1e-20, 1e-9, 6.1e-5)
+        from rule in Gen.Enum<EpsilonRule>()
+        from single in Gen.Bool
+        from scale in Gen.Double[0.5, 3]
+        select new WeighSpec { Normalization = normalization, P = p, Epsilon = epsilon, EpsilonRule = rule, NormalizeSingle = single, Scale = scale };
+
+    private static Gen<DispatchSpec> Dispatch =>
+        from capacity in Gen.OneOf(Gen.Const(static () => (CapacitySpec?)null), Capacity.Select(CapacitySpec? (c) => c))
+        from drop in Gen.Enum<DropPolicy>()
+        from arrival in Gen.Enum<ArrivalOrder>()
+        from offset in Gen.Enum<ChoiceOffset>()
+        from again in Gen.Bool
+        select new DispatchSpec { Capacity = capacity, Drop = drop, Arrival = arrival, Offset = offset, RenormalizeAfterDrop = again };
+
+    private static Gen<CapacitySpec> Capacity =>
+        from isFixed in Gen.Bool
+        from size in Gen.Int[0, 6]
+        from factor in Gen.Double[0, 2]
+        from counts in Gen.Bool
+        from rounding in Gen.Enum<CapacityRounding>()
+        from minimum in Gen.Int[0, 3]
+        from multiple in Gen.Int[1, 4]
+        from most in Gen.Bool
+        select new CapacitySpec
+        {
+            Fixed = isFixed ? size : null,
+            Factor = isFixed ? null : factor,
+            CountsChoices = counts,
+            Rounding = rounding,
+            Minimum = minimum,
+            Multiple = multiple,
+            AtMostTokens = most,
+        };
+}
