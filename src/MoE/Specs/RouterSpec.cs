@@ -117,5 +117,7 @@ public sealed record RouterSpec
         Dispatch?.Check(problems, prefix + "dispatch");
         if (Score is { Function: ScoreFunction.Identity } && Weigh is { Normalization: not WeightNormalization.None })
             problems.Require(false, prefix + "weigh.normalization", Weigh.Normalization, "raw logits can be negative and cannot be normalised; use a score function");
+        if (Score is { Function: ScoreFunction.Identity } && Dispatch is { RenormalizeAfterDrop: true })
+            problems.Require(false, prefix + "dispatch.renormalize_after_drop", true, "raw logits can be negative and cannot be normalised; use a score function");
     }
 }

@@ -10,7 +10,7 @@ internal static class RandomSpecs
         from score in Score
         from selection in Select(experts)
         from weigh in Weigh(score.Function)
-        from dispatch in Dispatch
+        from dispatch in Dispatch(score.Function)
         from logits in Gen.Enum<LogitPrecision>()
         from ties in Gen.Enum<TieRule>()
         select new RouterSpec { Experts = experts, Logits = logits, Score = score, Select = selection, Weigh = weigh, Dispatch = dispatch, Ties = ties };
@@ -84,13 +84,13 @@ internal static class RandomSpecs
         from scale in Gen.Double[0.5, 3]
         select new WeighSpec { Normalization = normalization, P = p, Epsilon = epsilon, EpsilonRule = rule, NormalizeSingle = single, Scale = scale };
 
-    private static Gen<DispatchSpec> Dispatch =>
+    private static Gen<DispatchSpec> Dispatch(ScoreFunction function) =>
         from capacity in Gen.OneOf(Gen.Const(static () => (CapacitySpec?)null), Capacity.Select(CapacitySpec? (c) => c))
         from drop in Gen.Enum<DropPolicy>()
         from arrival in Gen.Enum<ArrivalOrder>()
         from offset in Gen.Enum<ChoiceOffset>()
         from again in Gen.Bool
-        select new DispatchSpec { Capacity = capacity, Drop = drop, Arrival = arrival, Offset = offset, RenormalizeAfterDrop = again };
+        select new DispatchSpec { Capacity = capacity, Drop = drop, Arrival = arrival, Offset = offset, RenormalizeAfterDrop = again && function != ScoreFunction.Identity };
 
     private static Gen<CapacitySpec> Capacity =>
         from isFixed in Gen.Bool

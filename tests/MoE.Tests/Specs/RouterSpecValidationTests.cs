@@ -39,6 +39,7 @@ public sealed class RouterSpecValidationTests
         { s_good with { Weigh = new WeighSpec { EpsilonRule = (EpsilonRule)3 } }, "weigh.epsilon_rule = 3: must be one of Add, Floor" },
         { s_good with { Weigh = new WeighSpec { Scale = double.NaN } }, "weigh.scale = NaN: must be finite" },
         { s_good with { Score = new ScoreSpec { Function = ScoreFunction.Identity }, Weigh = new WeighSpec { Normalization = WeightNormalization.Sum } }, "weigh.normalization = Sum: raw logits can be negative and cannot be normalised; use a score function" },
+        { s_good with { Score = new ScoreSpec { Function = ScoreFunction.Identity }, Dispatch = new DispatchSpec { RenormalizeAfterDrop = true } }, "dispatch.renormalize_after_drop = True: raw logits can be negative and cannot be normalised; use a score function" },
         { Capacity(new CapacitySpec { Factor = -1 }), "dispatch.capacity.factor = -1: must be finite and not negative" },
         { Capacity(new CapacitySpec { Factor = double.NaN }), "dispatch.capacity.factor = NaN: must be finite and not negative" },
         { Capacity(new CapacitySpec { Fixed = -1 }), "dispatch.capacity.fixed = -1: must not be negative" },
