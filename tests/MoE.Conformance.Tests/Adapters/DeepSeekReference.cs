@@ -38,7 +38,7 @@ internal sealed class DeepSeekReference : IAdapter
             Outputs = new Dictionary<string, Quantity> { ["weights"] = Quantity.Weights, ["indices"] = Quantity.Experts },
             Differentiated = Quantity.Weights,
             Cotangent = c.InputOrNull("cotangent_weights"),
-            Variables = [Link.Of("x", "tokens"), Link.Of("router.weight", WeightNames.Router)],
+            Variables = [Link.Of("x", "tokens"), Link.Of("router.weight", WeightNames.Router), Link.Of("router.bias", WeightNames.SelectionBias)],
         };
     }
 }

@@ -82,14 +82,11 @@ internal sealed class Megatron : IAdapter
     private static AuxiliaryRoutingPlan AuxiliaryScores(CaseReader c)
     {
         var logits = c.Input("logits");
-        int k = c.Int("topk");
-        var function = Specs.Function(c.Word("score_function"));
         return new AuxiliaryRoutingPlan
         {
-            Router = new RouterSpec { Experts = logits.Size(^1), Score = new ScoreSpec { Function = function }, Select = new TopKSelection { K = k }, Ties = TieRule.Native },
+            Router = new RouterSpec { Experts = logits.Size(^1), Score = new ScoreSpec { Function = ScoreFunction.Identity }, Select = new TopKSelection { K = c.Int("topk") }, Ties = TieRule.Native },
             Logits = logits,
-            Function = function,
-            Choices = k,
+            Function = Specs.Function(c.Word("score_function")),
             Padding = Padding(c),
             Outputs = new Dictionary<string, Quantity> { ["routing_map"] = Quantity.Map, ["scores"] = Quantity.Scores },
             Differentiated = Quantity.Scores,

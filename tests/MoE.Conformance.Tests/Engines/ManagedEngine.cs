@@ -47,15 +47,15 @@ internal sealed class ManagedEngine : IEngine
     private static HostRun AuxiliaryRouting(AuxiliaryRoutingPlan plan, GoldenTensor? replay)
     {
         // Weights over all experts, divided by their sum, are the normalised scores.
-        var all = plan.Router with
+        var all = new RouterSpec
         {
+            Experts = plan.Router.Experts,
+            Score = new ScoreSpec { Function = plan.Function },
             Select = new AllSelection(),
             Weigh = plan.Function == ScoreFunction.Softmax ? new WeighSpec() : new WeighSpec { Normalization = WeightNormalization.Sum, Epsilon = 1e-20 },
         };
-        var scores = Route(all, plan.Logits, null, plan.Padding, null);
-        var run = Describe(Route(plan.Router, plan.Logits, null, plan.Padding, replay), plan.Logits);
-        run[Quantity.Scores] = HostValues.Singles([.. plan.Logits.Shape], scores.ToDenseWeights());
-        return run;
+        var scores = HostValues.Singles([.. plan.Logits.Shape], Route(all, plan.Logits, null, plan.Padding, null).ToDenseWeights());
+        return Describe(Route(plan.Router, scores, null, plan.Padding, replay), scores);
     }
 
     private static GoldenTensor Logits(RouterSpec spec, GoldenTensor tokens, GoldenTensor weight, GoldenTensor? bias, GoldenTensor? selectionBias)

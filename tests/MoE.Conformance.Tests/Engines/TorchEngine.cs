@@ -80,10 +80,9 @@ internal sealed class TorchEngine : IEngine
     private static void AuxiliaryRouting(TorchRun run, AuxiliaryRoutingPlan plan, GoldenTensor? replay)
     {
         var logits = run.Leaf("logits", plan.Logits);
-        run.Describe(SpecRouting.route(logits, plan.Router, null, Context(plan.Padding, replay)));
-        var (scores, map) = TorchRouterLosses.auxiliary_routing(logits, plan.Choices, plan.Function, TorchValues.Tensor(plan.Padding));
+        var scores = TorchRouterLosses.auxiliary_routing(logits, plan.Router.TopK, plan.Function, TorchValues.Tensor(plan.Padding)).Scores;
+        run.Describe(SpecRouting.route(scores, plan.Router, null, Context(plan.Padding, replay)));
         run[Quantity.Scores] = scores;
-        if (replay is null) run[Quantity.Map] = map;
     }
 
     // The peer's loss takes scores; what it was differentiated by are the logits they were made from.

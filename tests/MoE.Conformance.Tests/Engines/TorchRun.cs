@@ -20,7 +20,7 @@ internal sealed class TorchRun(DisposeScope scope) : IEngineRun
     /// <summary>An input that gradients are wanted for.</summary>
     public Tensor Leaf(string name, GoldenTensor values) => _variables[name] = TorchValues.Tensor(values)!.requires_grad_();
 
-    /// <summary>Copies recorded weights into a module of the library; its parameters become variables.</summary>
+    /// <summary>Copies recorded weights into a module of the library. Its parameters and buffers become variables; a buffer has no gradient, which is zero.</summary>
     public void Load(nn.Module module, string prefix, IReadOnlyDictionary<string, GoldenTensor> weights)
     {
         _modules.Add(module);
@@ -28,8 +28,11 @@ internal sealed class TorchRun(DisposeScope scope) : IEngineRun
         var state = module.state_dict();
         if (!state.Keys.Order().SequenceEqual(weights.Keys.Order()))
             throw new InvalidDataException($"the module holds {string.Join(", ", state.Keys.Order())}; the adapter gives {string.Join(", ", weights.Keys.Order())}");
-        foreach (var (name, values) in weights) state[name].copy_(TorchValues.Tensor(values)!);
-        foreach (var (name, parameter) in module.named_parameters()) _variables[prefix + name] = parameter;
+        foreach (var (name, values) in weights)
+        {
+            state[name].copy_(TorchValues.Tensor(values));
+            _variables[prefix + name] = state[name];
+        }
     }
 
     /// <summary>The quantities of a routing.</summary>

@@ -105,14 +105,12 @@ internal sealed record LayerPlan : RoutedPlan
     public required IReadOnlyDictionary<string, GoldenTensor> Weights { get; init; }
 }
 
-/// <summary>Normalised scores of all experts and the top-k of them, as load-balancing losses want them.</summary>
+/// <summary>Normalised scores of all experts and the top-k of them, as load-balancing losses want them. The router chooses among the scores as they are.</summary>
 internal sealed record AuxiliaryRoutingPlan : RoutedPlan
 {
     public required GoldenTensor Logits { get; init; }
 
     public required ScoreFunction Function { get; init; }
-
-    public required int Choices { get; init; }
 }
 
 /// <summary>The pooled load-balancing loss on logits [L, T, E].</summary>

@@ -130,15 +130,19 @@ internal sealed class CaseRunner(IReadOnlyList<IAdapter> adapters, IReadOnlyList
         if (cotangent is not null && choice is { SameOrder: false } && plan.Differentiated is Quantity.Weights or Quantity.ChosenLogits)
             cotangent = cotangent!.TakeColumns(choice!.RecordedPlaces());
         run.Differentiate(plan.Differentiated, cotangent);
-        var gradients = plan.Variables
-            .Where(link => link.PeerNames.Any(golden.Grads.ContainsKey))
-            .SelectMany(link => link.PeerNames.Zip(link.Layout.ToPeer([.. link.LibraryNames.Select(run.Gradient)])))
-            .ToDictionary(static g => g.First, static g => g.Second, StringComparer.Ordinal);
+        var gradients = new Dictionary<string, (GoldenTensor Value, GoldenTensor[] Whole)>(StringComparer.Ordinal);
+        foreach (var link in plan.Variables.Where(link => link.PeerNames.Any(golden.Grads.ContainsKey)))
+        {
+            var values = link.Layout.ToPeer([.. link.LibraryNames.Select(run.Gradient)]);
+            GoldenTensor[] whole = [.. link.PeerNames.Select(name => golden.Grads.GetValueOrDefault(name)?.Tensor).OfType<GoldenTensor>().Where(static t => t.Kind == ElementKind.Real)];
+            foreach (var (name, value) in link.PeerNames.Zip(values)) gradients.Add(name, (value, whole));
+        }
+
         foreach (var (key, recorded) in golden.Grads)
         {
             if (!gradients.TryGetValue(key, out var actual)) yield return new Comparison(0, $"grads.{key} is not mapped by the adapter");
             else if (recorded.Tensor is not { } expected) yield return new Comparison(0, $"grads.{key} is not a tensor");
-            else yield return Comparison.Of($"grads.{key}", expected, actual, Tolerance.OfGradient(expected.Type, golden.Case));
+            else yield return Comparison.Of($"grads.{key}", expected, actual.Value, Tolerance.OfGradient(expected.Type, golden.Case), actual.Whole);
         }
     }
 

@@ -8,7 +8,12 @@ namespace MoE.Conformance.Runner;
 internal readonly record struct Comparison(long Values, string? Problem)
 {
     /// <summary>Compares a value with the recorded one: integers and flags exactly, numbers within the tolerance, non-finite ones by kind.</summary>
-    public static Comparison Of(string key, GoldenTensor recorded, GoldenTensor actual, Tolerance tolerance)
+    /// <param name="key">Where the value stands in the file.</param>
+    /// <param name="recorded">The file's.</param>
+    /// <param name="actual">The engine's.</param>
+    /// <param name="tolerance">How far numbers may be apart.</param>
+    /// <param name="whole">The recorded tensors that this one is a part of, where the file records a variable in parts; their largest number is the scale.</param>
+    public static Comparison Of(string key, GoldenTensor recorded, GoldenTensor actual, Tolerance tolerance, IReadOnlyList<GoldenTensor>? whole = null)
     {
         if (recorded.Kind != actual.Kind)
             return new Comparison(0, $"{key}: recorded as {recorded}, but the engine gave {actual}");
@@ -18,7 +23,7 @@ internal readonly record struct Comparison(long Values, string? Problem)
         {
             ElementKind.Integer => Exact(key, recorded, recorded.Integers, actual.Integers),
             ElementKind.Flag => Exact(key, recorded, recorded.Flags, actual.Flags),
-            _ => Near(key, recorded, actual, tolerance),
+            _ => Near(key, recorded, actual, tolerance, whole ?? [recorded]),
         };
     }
 
@@ -35,10 +40,10 @@ internal readonly record struct Comparison(long Values, string? Problem)
         return new Comparison(recorded.Length, wrong == 0 ? null : $"{key}{At(shape, first)}: recorded {recorded[first]}, got {actual[first]} ({wrong} of {recorded.Length} values differ)");
     }
 
-    private static Comparison Near(string key, GoldenTensor recorded, GoldenTensor actual, Tolerance tolerance)
+    private static Comparison Near(string key, GoldenTensor recorded, GoldenTensor actual, Tolerance tolerance, IReadOnlyList<GoldenTensor> whole)
     {
         int wrong = 0, worst = -1;
-        double excess = 0, largest = Largest(recorded), differences = 0, squares = 0;
+        double excess = 0, largest = whole.Max(Largest), differences = 0, squares = 0;
         for (int i = 0; i < recorded.Count; i++)
         {
             double b = recorded.Reals[i], a = actual.Reals[i];

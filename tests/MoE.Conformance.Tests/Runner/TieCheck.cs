@@ -14,12 +14,13 @@ internal static class TieCheck
         if (spec.Select is not TopKSelection select || recorded.Contains(-1) || new HashSet<int>(recorded.ToArray()).Count != recorded.Length) return false;
         var scores = new float[spec.Experts];
         ReferenceRouter.SelectionScores(logits, spec, new RouteOptions { SelectionBias = bias }, scores);
-        if (IsBest(scores, recorded, Width(scores, type))) return true;
+        double width = Width(scores, type);
+        if (IsBest(scores, recorded, width)) return true;
         if (select.Groups is null) return false;
 
         // A tie between groups: with the recorded experts lifted by the width of a tie, their groups must be the ones that are kept.
         var lifted = bias.IsEmpty ? new float[spec.Experts] : bias.ToArray();
-        foreach (int e in recorded) lifted[e] += (float)Tolerance.Tie;
+        foreach (int e in recorded) lifted[e] += (float)width;
         ReferenceRouter.SelectionScores(logits, spec with { Select = select with { UsesBias = true } }, new RouteOptions { SelectionBias = lifted }, scores);
         return IsBest(scores, recorded, 0);
     }
