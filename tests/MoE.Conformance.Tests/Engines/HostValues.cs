@@ -1,10 +1,19 @@
+using System.Diagnostics.CodeAnalysis;
 using MoE.Conformance.Runner;
 
 namespace MoE.Conformance.Engines;
 
-/// <summary>Host arrays of the library as tensors of the runner. Copies and index moves only.</summary>
+/// <summary>Tensors of the runner as host arrays of the library, and back. Copies and index moves only.</summary>
 internal static class HostValues
 {
+    [return: NotNullIfNotNull(nameof(values))]
+    public static float[]? Floats(GoldenTensor? values) => values?.ToSingles();
+
+    [return: NotNullIfNotNull(nameof(values))]
+    public static int[]? Ints(GoldenTensor? values) => values?.ToInts();
+
+    public static bool[] Bools(GoldenTensor? values) => values is null ? [] : values.Flags.ToArray();
+
     public static GoldenTensor Singles(int[] shape, ReadOnlySpan<float> values) => GoldenTensor.OfSingles("float32", shape, values);
 
     public static GoldenTensor Doubles(int[] shape, double[] values) => GoldenTensor.OfReals("float64", shape, values);

@@ -16,9 +16,9 @@ internal sealed class ManagedEngine : IEngine
             GatePlan p => Route(p, Logits(p.Router, p.Tokens, p.Weight, p.Bias, p.SelectionBias), replay ?? p.Given),
             LayerPlan p => Layer(p, replay ?? p.Given),
             AuxiliaryRoutingPlan p => AuxiliaryRouting(p, replay),
-            PooledLossPlan p => Loss(RouterLosses.PooledLoadBalancing(p.Logits.ToSingles(), p.Logits.Size(^1), p.Choices, Mask(p.Padding))),
-            SwitchLossPlan p => Loss(RouterLosses.SwitchLoadBalancing(p.Scores.ToSingles(), p.Load.ToInts(), p.Choices, Mask(p.Padding), p.Tokens, p.Coefficient)),
-            ZLossPlan p => Loss(RouterLosses.ZLoss(p.Logits.ToSingles(), p.Logits.Size(^1), Mask(p.Padding), p.Coefficient)),
+            PooledLossPlan p => Loss(RouterLosses.PooledLoadBalancing(HostValues.Floats(p.Logits), p.Logits.Size(^1), p.Choices, HostValues.Bools(p.Padding))),
+            SwitchLossPlan p => Loss(RouterLosses.SwitchLoadBalancing(HostValues.Floats(p.Scores), HostValues.Ints(p.Load), p.Choices, HostValues.Bools(p.Padding), p.Tokens, p.Coefficient)),
+            ZLossPlan p => Loss(RouterLosses.ZLoss(HostValues.Floats(p.Logits), p.Logits.Size(^1), HostValues.Bools(p.Padding), p.Coefficient)),
             CapacityPlan p => new HostRun { [Quantity.Capacities] = HostValues.Integers([p.Calls.Count], [.. p.Calls.Select(static c => c.Rule.Of(c.Tokens, c.Experts, c.Choices))]) },
             _ => throw new NotSupportedException($"the managed engine does not run {plan.GetType().Name}"),
         };
@@ -33,10 +33,10 @@ internal sealed class ManagedEngine : IEngine
     private static HostRun Layer(LayerPlan plan, GoldenTensor? given)
     {
         var weights = new WeightDictionary();
-        foreach (var (name, tensor) in plan.Weights) weights.Add(name, tensor.ToSingles(), [.. tensor.Shape]);
+        foreach (var (name, tensor) in plan.Weights) weights.Add(name, HostValues.Floats(tensor), [.. tensor.Shape]);
         using var layer = new ReferenceLayer(plan.Layer, weights);
         var output = new float[plan.Tokens.Count];
-        var input = new GateInput(plan.Tokens.ToSingles(), plan.Layer.Width) { Padding = Mask(plan.Padding), GivenExperts = given?.ToInts() };
+        var input = new GateInput(HostValues.Floats(plan.Tokens), plan.Layer.Width) { Padding = HostValues.Bools(plan.Padding), GivenExperts = HostValues.Ints(given) };
         layer.Forward(input, output);
         var logits = Logits(plan.Router, plan.Tokens, plan.Weights[WeightNames.Router], plan.Weights.GetValueOrDefault(WeightNames.RouterBias), plan.SelectionBias);
         var run = Route(plan, logits, given);
@@ -60,16 +60,16 @@ internal sealed class ManagedEngine : IEngine
 
     private static GoldenTensor Logits(RouterSpec spec, GoldenTensor tokens, GoldenTensor weight, GoldenTensor? bias, GoldenTensor? selectionBias)
     {
-        var gate = new LinearGate(spec, weight.ToSingles(), bias?.ToSingles(), selectionBias?.ToSingles());
-        return HostValues.Singles([tokens.Size(0), spec.Experts], gate.Logits(new GateInput(tokens.ToSingles(), tokens.Size(1))));
+        var gate = new LinearGate(spec, HostValues.Floats(weight), HostValues.Floats(bias), HostValues.Floats(selectionBias));
+        return HostValues.Singles([tokens.Size(0), spec.Experts], gate.Logits(new GateInput(HostValues.Floats(tokens), tokens.Size(1))));
     }
 
     private static TopKRouting Route(RouterSpec spec, GoldenTensor logits, GoldenTensor? bias, GoldenTensor? padding, GoldenTensor? given) =>
-        ReferenceRouter.Route(logits.ToSingles(), spec, new RouteOptions
+        ReferenceRouter.Route(HostValues.Floats(logits), spec, new RouteOptions
         {
-            SelectionBias = bias?.ToSingles(),
-            Padding = Mask(padding),
-            GivenExperts = given?.ToInts(),
+            SelectionBias = HostValues.Floats(bias),
+            Padding = HostValues.Bools(padding),
+            GivenExperts = HostValues.Ints(given),
             KeepScores = true,
         });
 
@@ -93,8 +93,6 @@ internal sealed class ManagedEngine : IEngine
     }
 
     private static HostRun Loss(double value) => new() { [Quantity.Loss] = HostValues.Doubles([], [value]) };
-
-    private static bool[] Mask(GoldenTensor? mask) => mask is null ? [] : mask.Flags.ToArray();
 
     /// <summary>Quantities that are already on the host.</summary>
     private sealed class HostRun : Dictionary<Quantity, GoldenTensor>, IEngineRun

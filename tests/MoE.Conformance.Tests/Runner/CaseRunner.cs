@@ -59,7 +59,7 @@ internal sealed class CaseRunner(IReadOnlyList<IAdapter> adapters, IReadOnlyList
             }
 
             if (choice is { IsOrdered: true, SameOrder: false } && !golden.Unordered && !golden.ByValue)
-                return Failed("the same experts in another order: " + choice.Describe(Enumerable.Range(0, choice.Tokens).First(t => !choice.OfToken(t).SequenceEqual(Live(run, choice, t)))));
+                return Failed("the same experts in another order: " + choice.Describe(choice.FirstDifference));
             var comparisons = gradients ? Gradients(golden, plan, run, choice) : Outputs(golden, plan, run, choice);
             return Judge(comparisons, note);
         }
@@ -93,9 +93,6 @@ internal sealed class CaseRunner(IReadOnlyList<IAdapter> adapters, IReadOnlyList
 
         return null;
     }
-
-    private static int[] Live(IEngineRun run, RecordedChoice choice, int token) =>
-        run.Value(Quantity.Experts).ToInts().AsSpan(token * choice.Choices, choice.Choices).ToArray();
 
     private static IEnumerable<Comparison> Outputs(GoldenCase golden, CasePlan plan, IEngineRun run, RecordedChoice? choice)
     {

@@ -12,7 +12,7 @@ internal readonly record struct Comparison(long Values, string? Problem)
     /// <param name="recorded">The file's.</param>
     /// <param name="actual">The engine's.</param>
     /// <param name="tolerance">How far numbers may be apart.</param>
-    /// <param name="whole">The recorded tensors that this one is a part of, where the file records a variable in parts; their largest number is the scale.</param>
+    /// <param name="whole">The recorded tensors that this one is a part of, where the file records a variable in parts; they give the scale.</param>
     public static Comparison Of(string key, GoldenTensor recorded, GoldenTensor actual, Tolerance tolerance, IReadOnlyList<GoldenTensor>? whole = null)
     {
         if (recorded.Kind != actual.Kind)
@@ -43,16 +43,11 @@ internal readonly record struct Comparison(long Values, string? Problem)
     private static Comparison Near(string key, GoldenTensor recorded, GoldenTensor actual, Tolerance tolerance, IReadOnlyList<GoldenTensor> whole)
     {
         int wrong = 0, worst = -1;
-        double excess = 0, largest = whole.Max(Largest), differences = 0, squares = 0;
+        double excess = 0, largest = whole.Max(Largest), differences = 0, squares = whole.Sum(Squares);
         for (int i = 0; i < recorded.Count; i++)
         {
             double b = recorded.Reals[i], a = actual.Reals[i];
-            if (double.IsFinite(a) && double.IsFinite(b))
-            {
-                differences += (a - b) * (a - b);
-                squares += b * b;
-            }
-
+            if (double.IsFinite(a) && double.IsFinite(b)) differences += (a - b) * (a - b);
             double over = Excess(a, b, tolerance.Bound(b, largest));
             if (over <= 1) continue;
             wrong++;
@@ -79,6 +74,13 @@ internal readonly record struct Comparison(long Values, string? Problem)
         double largest = 0;
         foreach (double b in recorded.Reals) largest = double.IsFinite(b) ? Math.Max(largest, Math.Abs(b)) : largest;
         return largest;
+    }
+
+    private static double Squares(GoldenTensor recorded)
+    {
+        double sum = 0;
+        foreach (double b in recorded.Reals) sum += double.IsFinite(b) ? b * b : 0;
+        return sum;
     }
 
     // The difference in units of the bound; above 1 is wrong.

@@ -26,6 +26,9 @@ internal sealed class RecordedChoice
     /// <summary>True if every token has the same experts, in the same order.</summary>
     public bool SameOrder => _recorded.Integers.SequenceEqual(_live.Integers);
 
+    /// <summary>The first token whose experts are not the same in the same order; there must be one.</summary>
+    public int FirstDifference => _recorded.Integers.CommonPrefixLength(_live.Integers) / Choices;
+
     /// <summary>The choice of a case, or null where the file records none or the plan makes none.</summary>
     public static RecordedChoice? Of(GoldenCase golden, CasePlan plan, IEngineRun run)
     {
