@@ -31,7 +31,7 @@ internal sealed class TorchRun(DisposeScope scope) : IEngineRun
         foreach (var (name, values) in weights)
         {
             state[name].copy_(TorchValues.Tensor(values));
-            _variables[prefix + name] = state[name];
+            _variables[$"{prefix}{name}"] = state[name];
         }
     }
 
