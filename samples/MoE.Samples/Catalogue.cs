@@ -1,0 +1,18 @@
+using MoE.Samples.Extending;
+using MoE.Samples.Frame;
+using MoE.Samples.Papers.Quickstart;
+
+namespace MoE.Samples;
+
+/// <summary>All samples, in the order of lists and of <c>run all</c>.</summary>
+public static class Catalogue
+{
+    /// <summary>The samples.</summary>
+    public static IReadOnlyList<Reproduction> All { get; } =
+    [
+        new QuickstartSample(),
+        OwnGate.Sample,
+        OwnExpert.Sample,
+        OwnModel.Sample,
+    ];
+}

@@ -1,0 +1,88 @@
+using System.Diagnostics;
+using MoE.Samples.Reports;
+using Spectre.Console;
+
+namespace MoE.Samples.Frame;
+
+/// <summary>Runs a sample: progress, time, verdicts, screen and report.</summary>
+public sealed class Runner(IAnsiConsole console, RunOptions options, CancellationToken cancellation)
+{
+    /// <summary>What came of a run.</summary>
+    /// <param name="Result">The result; complete in form even where nothing was measured.</param>
+    /// <param name="Cancelled">It was stopped before its end.</param>
+    /// <param name="Damaged">A data file could not be read.</param>
+    public sealed record Outcome(RunResult Result, bool Cancelled, bool Damaged);
+
+    /// <summary>Runs it, prints what it found and writes its report.</summary>
+    public Outcome Run(Reproduction sample)
+    {
+        var findings = new Findings();
+        var watch = Stopwatch.StartNew();
+        RunContext? context = null;
+        Exception? problem = null;
+        RunProgress.Show(console, sample.Title, progress =>
+        {
+            context = new RunContext { Seed = options.Seed, Scale = options.Scale, Ablated = options.Ablated, Data = options.Data, Progress = progress, Cancellation = cancellation };
+            try
+            {
+                sample.Run(context, findings);
+            }
+            catch (Exception e) when (e is MissingDataException or InvalidDataException)
+            {
+                problem = e;
+            }
+        });
+
+        var result = Result(sample, context!.FinishedSeeds, findings, watch.Elapsed, problem?.Message ?? (context.Cancelled ? "cancelled before it was measured" : "not measured"));
+        Print(result, findings, context.Cancelled, problem?.Message);
+        return new(result, context.Cancelled, problem is InvalidDataException);
+    }
+
+    /// <summary>The result of a sample that was never begun.</summary>
+    public RunResult Skipped(Reproduction sample) => Result(sample, [], new Findings(), TimeSpan.Zero, "cancelled before it began");
+
+    private RunResult Result(Reproduction sample, IReadOnlyList<long> seeds, Findings findings, TimeSpan elapsed, string missing)
+    {
+        var unknown = findings.Recorded.Except(sample.Claims.Concat(sample.Controls).Select(static c => c.Id)).ToList();
+        if (unknown.Count > 0) throw new InvalidOperationException($"{sample.Id} recorded claims that it does not declare: {string.Join(", ", unknown)}");
+        return new RunResult
+        {
+            Id = sample.Id,
+            Paper = sample.Paper,
+            Data = sample.Data,
+            Scale = options.Scale,
+            Seconds = Math.Round(elapsed.TotalSeconds, 3),
+            Seeds = seeds,
+            Ablated = options.Ablated,
+            Claims = findings.Judge(sample.Claims, missing),
+            Controls = findings.Judge(sample.Controls, missing),
+            Numbers = findings.Numbers,
+        };
+    }
+
+    private void Print(RunResult result, Findings findings, bool cancelled, string? problem)
+    {
+        if (cancelled) console.MarkupLineInterpolated($"[yellow]Cancelled: {result.Seeds.Count} finished seeds are kept.[/]");
+        if (problem is not null) console.MarkupLineInterpolated($"[red]{result.Id} did not run:[/] {problem}");
+        if (options.Ablated is { } mechanism) console.MarkupLineInterpolated($"[yellow]Without \"{mechanism}\": the claims that rest on it should not hold.[/]");
+        foreach (var part in findings.Screen) console.Write(part);
+        if (findings.Screen.Count == 0) console.Write(ClaimScreen.Table(result));
+        console.Write(ClaimScreen.Verdicts(result));
+        if (findings.Page is { } page && result.Seeds.Count > 0) WriteReport(result, page);
+        foreach (string line in findings.Next) console.WriteLine(line);
+    }
+
+    private void WriteReport(RunResult result, Func<RunResult, HtmlPage> page)
+    {
+        string path = Path.Combine(options.Out, result.Id, "report.html");
+        try
+        {
+            AtomicFile.Write(path, page(result).ToHtml());
+            console.WriteLine($"Report with charts and all claims: {path} ({result.Seconds:0} s)");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            console.MarkupLineInterpolated($"[red]The report could not be written:[/] {e.Message}");
+        }
+    }
+}

@@ -1,0 +1,71 @@
+using MoE.Samples.Digits;
+using MoE.Samples.Frame;
+using Spectre.Console;
+using Spectre.Console.Rendering;
+
+namespace MoE.Samples.Papers.Quickstart;
+
+/// <summary>The quickstart on one screen.</summary>
+public static class QuickstartScreen
+{
+    /// <summary>What was trained, how accurate it is against its rivals, who took what, and the other engine.</summary>
+    public static IEnumerable<IRenderable> Of(QuickstartSummary summary)
+    {
+        yield return new Markup($"[bold]A mixture of experts reads handwriting[/]: {summary.Images.Count:N0} real digits of 8x8 pixels, a third held out.\n");
+        yield return new Markup("Model: 64 pixels -> MoELayer (8 experts of width 8, each image goes to its best 2) -> 10 digits.\n");
+        yield return new Markup($"{summary.Runs.Count} seeds; each draws its own split, weights and order. All models: same training, {summary.Recipe.Epochs} epochs.\n");
+        yield return new Markup($"Below: FLOPs per image; accuracy on {summary.HeldOut} held-out images; differences with 95 % intervals.\n");
+        yield return Accuracies(summary);
+        yield return new Markup($"{Markup.Escape(summary.Outcome)}\n\n");
+        yield return new Markup("[bold]Who took which digit[/] (first seed, held-out images; % of the digit's routes, columns sum to 100)\n");
+        yield return Took(summary.Runs[0].Mixture.Took);
+        double with = summary.Runs.Average(static r => r.Mixture.Took.Balance), without = summary.Runs.Average(static r => r.Unbalanced.Took.Balance);
+        yield return new Markup($"The busiest expert takes {with:0.0} times the mean load; without the load-balancing loss, {without:0.0}.\n\n");
+        yield return Engines(summary);
+    }
+
+    private static Table Accuracies(QuickstartSummary summary)
+    {
+        var table = new Table().Border(TableBorder.Simple);
+        table.AddColumn(new TableColumn("").NoWrap());
+        foreach (string name in new[] { "parameters", "FLOPs", "accuracy ± sd", "mixture ahead by" }) table.AddColumn(new TableColumn(name).RightAligned().NoWrap());
+        foreach (var model in summary.Models)
+        {
+            var accuracy = Interval.Over(model.Accuracies);
+            bool rival = model != summary.Models[0];
+            table.AddRow(
+                Markup.Escape(model.Name), $"{model.Parameters:N0}", $"{model.Flops:N0}", $"{accuracy.Mean:0.0} ± {accuracy.Sd:0.0} %",
+                rival ? Markup.Escape(Signed.Text(summary.Lead(model))) : "");
+        }
+
+        return table;
+    }
+
+    private static Table Took(Specialisation took)
+    {
+        var table = new Table().Border(TableBorder.Simple);
+        table.AddColumn("digit");
+        for (int d = 0; d < DigitImages.Classes; d++) table.AddColumn(new TableColumn($"{d}").RightAligned());
+        table.AddColumn(new TableColumn("images").RightAligned());
+        foreach (int e in took.ByFavourite)
+            table.AddRow([$"expert {e}", .. Enumerable.Range(0, DigitImages.Classes).Select(d => Cell(took.Share(e, d))), $"{took.Load(e)}"]);
+        return table;
+    }
+
+    private static string Cell(double share) => share switch
+    {
+        < 0.01 => "[dim]·[/]",
+        < 0.1 => $"[dim]{100 * share:0}[/]",
+        < 0.3 => $"{100 * share:0}",
+        _ => $"[bold green]{100 * share:0}[/]",
+    };
+
+    private static Markup Engines(QuickstartSummary summary)
+    {
+        var (images, same, margin, difference) = summary.Engines;
+        double Time(Func<EngineCheck, double> time) => summary.Microseconds(time);
+        return new Markup(
+            $"[bold]The trained layers in the managed engine[/] (plain C#, no libtorch):\n{same:N0} of {images:N0} images go to the same experts; outputs differ by at most {difference:0.0E+0};\nthe closest choice had a margin of {margin:0.0E+0}. " +
+            $"One image alone: {Time(static e => e.ManagedSingle):0.0} µs managed, {Time(static e => e.TorchSingle):0.0} µs libtorch;\nin a batch, per image: {Time(static e => e.ManagedMicroseconds):0.0} µs and {Time(static e => e.TorchMicroseconds):0.0} µs.\n");
+    }
+}
