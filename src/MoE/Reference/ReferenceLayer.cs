@@ -61,7 +61,9 @@ public sealed class ReferenceLayer : IMoEEngine
     /// <param name="input">What the gate may see; its tokens are the experts' input.</param>
     /// <param name="output">[T, D], overwritten.</param>
     /// <returns>The routing that was carried out.</returns>
-    /// <exception cref="ArgumentException">A width or length is wrong.</exception>
+    /// <exception cref="ArgumentException">A width or length is wrong, or a logit is NaN or +infinity.</exception>
+    /// <exception cref="InvalidOperationException">The user's gate returned a routing of other tokens or experts.</exception>
+    /// <exception cref="NotSupportedException">The user's gate returned a routing with several slots per expert.</exception>
     public Routing Forward(in GateInput input, Span<float> output)
     {
         if (input.Width != Spec.Width)
@@ -71,6 +73,8 @@ public sealed class ReferenceLayer : IMoEEngine
         if (input.Tokens.Overlaps(output))
             throw new ArgumentException("output overlaps the tokens; must be other memory", nameof(output));
         var routing = Route(input);
+        if (routing.TokenCount != input.TokenCount || routing.ExpertCount != _experts.Length)
+            throw new InvalidOperationException($"gate {_gate.Name} returned a routing of {routing.TokenCount} tokens over {routing.ExpertCount} experts; must be {input.TokenCount} over {_experts.Length}");
         var sum = new double[output.Length];
         AddRouted(routing, input.Tokens, sum);
         AddShared(input.Tokens, sum);
