@@ -11,26 +11,16 @@ internal sealed class DeepSeekReference : IAdapter
 
     private static GatePlan Gate(CaseReader c)
     {
-        var score = Specs.Function(c.Word("score_func"));
         var bias = c.WeightOrNull("router.bias");
         double scale = c.Double("route_scale");
-        int groups = c.Int("n_groups");
+        var router = RouterProfiles.DeepSeekV3(c.Int("n_routed_experts"), c.Int("topk"), c.Int("n_groups"), c.Int("topk_groups"), scale, bias: bias is not null);
         return new GatePlan
         {
-            Router = new RouterSpec
+            Router = Specs.Function(c.Word("score_func")) switch
             {
-                Experts = c.Int("n_routed_experts"),
-                Score = new ScoreSpec { Function = score },
-                Select = new TopKSelection
-                {
-                    K = c.Int("topk"),
-                    Groups = groups > 1
-                        ? new GroupLimit { Count = groups, Keep = c.Int("topk_groups"), Score = bias is null ? GroupScore.Max : GroupScore.SumOfTopTwo, Mask = GroupMask.NegativeInfinity }
-                        : null,
-                    UsesBias = bias is not null,
-                },
-                Weigh = score == ScoreFunction.Sigmoid ? Specs.Sum(0, scale) : Specs.Raw(scale),
-                Ties = TieRule.Native,
+                ScoreFunction.Sigmoid => router with { Ties = TieRule.Native },
+                // The gate of DeepSeek-V2 in the same code: probabilities, not divided by their sum.
+                var score => router with { Score = new ScoreSpec { Function = score }, Weigh = Specs.Weigh(false, 0, scale), Ties = TieRule.Native },
             },
             Tokens = c.Input("x").Rows(),
             Weight = c.Weight("router.weight"),

@@ -2,31 +2,25 @@ using MoE.Conformance.Runner;
 
 namespace MoE.Conformance.Adapters;
 
+/// <summary>Widths of a recorded layer, from its tensors.</summary>
+/// <param name="Model">D.</param>
+/// <param name="Expert">F.</param>
+/// <param name="Shared">Fs, or 0.</param>
+internal readonly record struct Widths(int Model, int Expert, int Shared);
+
 /// <summary>Gathers the tensors of a recorded layer under the library's names, and makes the plan from them.</summary>
-internal sealed class LayerCase
+/// <param name="c">The case.</param>
+/// <param name="input">The tokens, [..., D].</param>
+internal sealed class LayerCase(CaseReader c, string input = "hidden_states")
 {
-    private readonly CaseReader _case;
     private readonly Dictionary<string, GoldenTensor> _weights = new(StringComparer.Ordinal);
-    private readonly List<Link> _links = [];
-    private readonly string _input;
+    private readonly List<Link> _links = [Link.Of(input, "tokens")];
 
-    /// <summary>A layer whose tokens are an input.</summary>
-    /// <param name="c">The case.</param>
-    /// <param name="input">The tokens, [..., D].</param>
-    public LayerCase(CaseReader c, string input = "hidden_states")
-    {
-        _case = c;
-        _input = input;
-        _links.Add(Link.Of(input, "tokens"));
-    }
+    /// <summary>The layer, once its widths are known; a profile wherever there is one.</summary>
+    public required Func<Widths, MoELayerSpec> Layer { get; init; }
 
-    /// <summary>The router's rule; the number of experts and choices are in it.</summary>
-    public required RouterSpec Router { get; init; }
-
-    /// <summary>Form and activation; the width comes from the weights.</summary>
-    public ExpertSpec Expert { get; init; } = new() { Width = 1 };
-
-    public WeightedSide Weighted { get; init; } = WeightedSide.Output;
+    /// <summary>The peer's activation, where an option names it.</summary>
+    public string? Activation { get; init; }
 
     /// <summary>Recorded outputs beside <c>output</c>.</summary>
     public required IReadOnlyDictionary<string, Quantity> Outputs { get; init; }
@@ -34,7 +28,7 @@ internal sealed class LayerCase
     /// <summary>Takes weights of the peer.</summary>
     public LayerCase With(Link link)
     {
-        var peers = link.PeerNames.Select(_case.Weight).ToArray();
+        var peers = link.PeerNames.Select(c.Weight).ToArray();
         foreach (var (name, tensor) in link.LibraryNames.Zip(link.Layout.ToLibrary(peers))) _weights.Add(name, tensor);
         _links.Add(link);
         return this;
@@ -42,7 +36,7 @@ internal sealed class LayerCase
 
     /// <summary>Takes a weight that not every case has.</summary>
     public LayerCase WithOptional(string peer, string library, Layout? layout = null) =>
-        _case.HasWeight(peer) ? With(Link.Of(peer, library, layout)) : this;
+        c.HasWeight(peer) ? With(Link.Of(peer, library, layout)) : this;
 
     /// <summary><c>router.weight</c>, and <c>experts.gate</c>, <c>up</c> and <c>down</c>.</summary>
     public LayerCase WithGluExperts() => With(Link.Of("router.weight", WeightNames.Router))
@@ -62,31 +56,25 @@ internal sealed class LayerCase
 
     public LayerPlan Plan()
     {
-        var tokens = _case.Input(_input).Rows();
-        var router = Router with { Ties = TieRule.Native };
-        var bias = _weights.GetValueOrDefault(WeightNames.SelectionBias);
-        var layer = new MoELayerSpec
+        var tokens = c.Input(input).Rows();
+        int shared = _weights.TryGetValue(WeightNames.SharedUp, out var up) ? up.Size(0) : 0;
+        var layer = Layer(new Widths(tokens.Size(1), _weights[WeightNames.ExpertUp].Size(1), shared));
+        layer = layer with
         {
-            Width = tokens.Size(1),
-            Router = router,
-            RouterBias = _weights.ContainsKey(WeightNames.RouterBias),
-            Expert = Expert with { Width = _weights[WeightNames.ExpertUp].Size(1), Biases = _weights.ContainsKey(WeightNames.ExpertUpBias) },
-            Shared = _weights.TryGetValue(WeightNames.SharedUp, out var shared)
-                ? new SharedExpertSpec { Width = shared.Size(0), SigmoidGate = _weights.ContainsKey(WeightNames.SharedScalarGate) }
-                : null,
-            Weighted = Weighted,
+            Router = layer.Router with { Ties = TieRule.Native },
+            Expert = Activation is null ? layer.Expert : layer.Expert with { Activation = Specs.Activation(Activation) },
         };
         return new LayerPlan
         {
-            Router = router,
-            SelectionBias = bias,
+            Router = layer.Router,
+            SelectionBias = _weights.GetValueOrDefault(WeightNames.SelectionBias),
             Layer = layer,
             Tokens = tokens,
             Weights = _weights,
             Outputs = new Dictionary<string, Quantity>(Outputs) { ["output"] = Quantity.Output },
             Variables = _links,
             Differentiated = Quantity.Output,
-            Cotangent = _case.InputOrNull("cotangent_output"),
+            Cotangent = c.InputOrNull("cotangent_output"),
         };
     }
 }

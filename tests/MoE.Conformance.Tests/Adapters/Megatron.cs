@@ -21,7 +21,7 @@ internal sealed class Megatron : IAdapter
     private static LogitsPlan TopKRouting(CaseReader c)
     {
         var bias = c.InputOrNull("expert_bias");
-        var router = Router(c.Int("num_experts"), c.Int("topk"), c.Word("score_function"), c.Bool("use_pre_softmax"), Groups(c), bias is not null, c.DoubleOrNull("scaling_factor"));
+        var router = Router(c, c.Int("num_experts"), Specs.Function(c.Word("score_function")), bias is not null);
         return new LogitsPlan
         {
             Router = router,
@@ -40,35 +40,26 @@ internal sealed class Megatron : IAdapter
         };
     }
 
-    // Softmax scores know no selection bias here, and are never divided by their sum; the others are, unless k is 1.
-    private static RouterSpec Router(int experts, int k, string function, bool preSoftmax, GroupLimit? groups, bool hasBias, double? scale)
+    // Softmax scores know no selection bias here: the peer does not look at it.
+    private static RouterSpec Router(CaseReader c, int experts, ScoreFunction function, bool hasBias)
     {
-        var score = Specs.Function(function);
-        bool softmax = score == ScoreFunction.Softmax;
-        return new RouterSpec
-        {
-            Experts = experts,
-            Score = new ScoreSpec { Function = score, Stage = softmax && !preSoftmax ? ScoreStage.AfterSelection : ScoreStage.BeforeSelection },
-            Select = new TopKSelection { K = k, Groups = groups, UsesBias = hasBias && !softmax },
-            Weigh = (softmax ? Specs.Raw() : Specs.Sum(1e-20) with { NormalizeSingle = false }) with { Scale = scale is null or 0 ? 1 : scale.Value },
-            Ties = TieRule.Native,
-        };
+        double? scale = c.DoubleOrNull("scaling_factor");
+        var (groups, keep) = Groups(c);
+        bool biased = hasBias && function != ScoreFunction.Softmax;
+        return RouterProfiles.Megatron(experts, c.Int("topk"), function, c.Bool("use_pre_softmax"), groups, keep, scale is null or 0 ? 1 : scale.Value, biased) with { Ties = TieRule.Native };
     }
 
-    private static GroupLimit? Groups(CaseReader c) => c.IntOrNull("group_topk") is null or 0
-        ? null
-        : new GroupLimit { Count = c.Int("num_groups"), Keep = c.Int("group_topk"), Score = GroupScore.SumOfTopShare, Mask = GroupMask.NegativeInfinity };
+    private static (int Count, int Keep) Groups(CaseReader c) => c.IntOrNull("group_topk") is null or 0 ? (1, 1) : (c.Int("num_groups"), c.Int("group_topk"));
 
     private static LogitsPlan GroupLimitedTopK(CaseReader c)
     {
         var scores = c.Input("scores");
+        var (groups, keep) = Groups(c);
         return new LogitsPlan
         {
-            Router = new RouterSpec
+            Router = RouterProfiles.Megatron(scores.Size(^1), c.Int("topk"), preSoftmax: true, groups: groups, keepGroups: keep) with
             {
-                Experts = scores.Size(^1),
                 Score = new ScoreSpec { Function = ScoreFunction.Identity },
-                Select = new TopKSelection { K = c.Int("topk"), Groups = Groups(c) },
                 Ties = TieRule.Native,
             },
             Logits = scores,
@@ -144,13 +135,9 @@ internal sealed class Megatron : IAdapter
         var logits = c.Input("logits");
         int k = c.Int("topk");
         _ = c.Input("routing_probs");
-        var router = Router(logits.Size(^1), k, "softmax", c.Bool("use_pre_softmax"), null, false, null);
         return new LogitsPlan
         {
-            Router = router with
-            {
-                Dispatch = new DispatchSpec { Capacity = new CapacitySpec { Factor = c.Double("capacity_factor") }, Drop = DropPolicy.HeaviestWeight, Arrival = ArrivalOrder.TokenMajor },
-            },
+            Router = RouterProfiles.Megatron(logits.Size(^1), k, preSoftmax: c.Bool("use_pre_softmax"), capacityFactor: c.Double("capacity_factor")) with { Ties = TieRule.Native },
             Logits = logits,
             Given = c.Input("routing_map").TrueColumns(k),
             Outputs = new Dictionary<string, Quantity> { ["final_probs"] = Quantity.DenseWeights, ["final_map"] = Quantity.Map },

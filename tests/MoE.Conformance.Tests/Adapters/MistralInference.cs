@@ -14,8 +14,12 @@ internal sealed class MistralInference : IAdapter
         int experts = c.Int("num_experts");
         return new LayerCase(c, "x")
         {
-            Router = Specs.AfterTopK(experts, c.Int("num_experts_per_tok"), ScoreFunction.Softmax),
-            Expert = new ExpertSpec { Width = 1, Form = ExpertForm.FeedForward, Activation = Activation.Relu },
+            Layer = w => new MoELayerSpec
+            {
+                Width = w.Model,
+                Router = RouterProfiles.MistralInference(experts, c.Int("num_experts_per_tok")),
+                Expert = new ExpertSpec { Width = w.Expert, Form = ExpertForm.FeedForward, Activation = Activation.Relu },
+            },
             Outputs = new Dictionary<string, Quantity> { ["gate_logits"] = Quantity.Logits },
         }
             .With(Link.Of("gate.weight", WeightNames.Router))

@@ -1,27 +1,21 @@
 namespace MoE.Conformance.Adapters;
 
-/// <summary>The words of peers as the library's.</summary>
+/// <summary>The words of peers as the library's, and layers that have no profile.</summary>
 internal static class Specs
 {
-    /// <summary>Divided by their sum.</summary>
-    /// <param name="epsilon">Added to the sum.</param>
-    /// <param name="scale">Multiplies the weights last.</param>
-    public static WeighSpec Sum(double epsilon = 0, double scale = 1) => new() { Normalization = WeightNormalization.Sum, Epsilon = epsilon, Scale = scale };
-
-    /// <summary>As the scores are.</summary>
-    /// <param name="scale">Multiplies the weights last.</param>
-    public static WeighSpec Raw(double scale = 1) => new() { Scale = scale };
-
-    /// <summary>Softmax over all experts, then top-k.</summary>
-    public static RouterSpec Softmax(int experts, int k, WeighSpec weigh) => new() { Experts = experts, Select = new TopKSelection { K = k }, Weigh = weigh };
-
-    /// <summary>Top-k of the logits, then a function of the chosen.</summary>
-    public static RouterSpec AfterTopK(int experts, int k, ScoreFunction function) => new()
+    /// <summary>A layer of GLU experts, with an ungated shared expert where there is one.</summary>
+    public static MoELayerSpec Glu(Widths widths, RouterSpec router) => new()
     {
-        Experts = experts,
-        Score = new ScoreSpec { Function = function, Stage = ScoreStage.AfterSelection },
-        Select = new TopKSelection { K = k },
+        Width = widths.Model,
+        Router = router,
+        Expert = new ExpertSpec { Width = widths.Expert },
+        Shared = widths.Shared == 0 ? null : new SharedExpertSpec { Width = widths.Shared },
     };
+
+    /// <summary>Weights divided by their sum, or not, and multiplied by a factor.</summary>
+    public static WeighSpec Weigh(bool normalize, double epsilon, double scale) => normalize
+        ? new WeighSpec { Normalization = WeightNormalization.Sum, Epsilon = epsilon, Scale = scale }
+        : new WeighSpec { Scale = scale };
 
     public static ScoreFunction Function(string word) => word switch
     {
@@ -39,7 +33,4 @@ internal static class Specs
         "gelu_new" or "gelu_pytorch_tanh" => MoE.Activation.GeluTanh,
         _ => throw new NotSupportedException($"activation {word} is not known"),
     };
-
-    /// <summary>A GLU with an activation; its width is that of the weights.</summary>
-    public static ExpertSpec Glu(string activation) => new() { Width = 1, Activation = Activation(activation) };
 }

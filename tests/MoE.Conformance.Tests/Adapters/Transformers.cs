@@ -13,19 +13,17 @@ internal sealed class Transformers : IAdapter
 
     private static readonly Dictionary<string, Quantity> RoutingAndLogits = new(Routing) { ["router_logits"] = Quantity.Logits };
 
-    private static readonly Dictionary<string, Quantity> Grouped = new(RoutingAndLogits) { ["expert_size"] = Quantity.Load };
-
     public string Peer => "transformers";
 
     public IReadOnlyDictionary<string, Func<CaseReader, CasePlan>> Functions { get; } = new Dictionary<string, Func<CaseReader, CasePlan>>
     {
-        ["MixtralSparseMoeBlock"] = static c => Mixtral(c, "num_local_experts", Specs.Sum()),
-        ["OlmoeSparseMoeBlock.norm"] = static c => Mixtral(c, "num_experts", Normalised(c)),
-        ["OlmoeSparseMoeBlock.nonorm"] = static c => Mixtral(c, "num_experts", Normalised(c)),
-        ["Qwen2MoeSparseMoeBlock"] = static c => Mixtral(c, "num_experts", Normalised(c)),
-        ["Qwen3MoeSparseMoeBlock.norm"] = static c => Mixtral(c, "num_experts", Normalised(c)),
-        ["Qwen3MoeSparseMoeBlock.nonorm"] = static c => Mixtral(c, "num_experts", Normalised(c)),
-        ["JambaSparseMoeBlock"] = static c => Mixtral(c, "num_experts", Specs.Raw()),
+        ["MixtralSparseMoeBlock"] = static c => Block(c, w => LayerProfiles.Mixtral(w.Model, w.Expert, c.Int("num_local_experts"), K(c))),
+        ["OlmoeSparseMoeBlock.norm"] = Olmoe,
+        ["OlmoeSparseMoeBlock.nonorm"] = Olmoe,
+        ["Qwen2MoeSparseMoeBlock"] = static c => Block(c, w => LayerProfiles.Qwen2Moe(w.Model, w.Expert, w.Shared, E(c), K(c), c.Bool("norm_topk_prob"))),
+        ["Qwen3MoeSparseMoeBlock.norm"] = Qwen3,
+        ["Qwen3MoeSparseMoeBlock.nonorm"] = Qwen3,
+        ["JambaSparseMoeBlock"] = static c => Block(c, w => LayerProfiles.Olmoe(w.Model, w.Expert, E(c), K(c))),
         ["GraniteMoeMoE"] = Granite,
         ["AriaTextMoELayer"] = Aria,
         ["DbrxFFN"] = Dbrx,
@@ -35,26 +33,31 @@ internal sealed class Transformers : IAdapter
         ["load_balancing_loss_func"] = LoadBalancing,
     };
 
-    private static WeighSpec Normalised(CaseReader c) => c.Bool("norm_topk_prob") ? Specs.Sum() : Specs.Raw();
+    private static int E(CaseReader c) => c.Int("num_experts");
 
-    private static LayerPlan Mixtral(CaseReader c, string experts, WeighSpec weigh) => new LayerCase(c)
-    {
-        Router = Specs.Softmax(c.Int(experts), c.Int("num_experts_per_tok"), weigh),
-        Expert = Specs.Glu(c.Word("hidden_act")),
-        Outputs = RoutingAndLogits,
-    }.WithGluExperts().WithSharedExpert().WithOptional("router_shared_gate.weight", WeightNames.SharedScalarGate).Plan();
+    private static int K(CaseReader c) => c.Int("num_experts_per_tok");
+
+    private static LayerPlan Olmoe(CaseReader c) => Block(c, w => LayerProfiles.Olmoe(w.Model, w.Expert, E(c), K(c), c.Bool("norm_topk_prob")));
+
+    private static LayerPlan Qwen3(CaseReader c) => Block(c, w => LayerProfiles.Qwen3Moe(w.Model, w.Expert, E(c), K(c), c.Bool("norm_topk_prob")));
+
+    private static LayerPlan Block(CaseReader c, Func<Widths, MoELayerSpec> layer) => new LayerCase(c) { Layer = layer, Activation = c.Word("hidden_act"), Outputs = RoutingAndLogits }
+        .WithGluExperts()
+        .WithSharedExpert()
+        .WithOptional("router_shared_gate.weight", WeightNames.SharedScalarGate)
+        .Plan();
 
     private static LayerPlan Granite(CaseReader c) => new LayerCase(c)
     {
-        Router = Specs.AfterTopK(c.Int("num_local_experts"), c.Int("num_experts_per_tok"), ScoreFunction.Softmax),
-        Expert = Specs.Glu(c.Word("hidden_act")),
-        Outputs = Grouped,
+        Layer = w => Specs.Glu(w, RouterProfiles.MistralInference(c.Int("num_local_experts"), K(c))),
+        Activation = c.Word("hidden_act"),
+        Outputs = new Dictionary<string, Quantity>(RoutingAndLogits) { ["expert_size"] = Quantity.Load },
     }.WithFusedExperts("experts.input_linear", Layout.GateThenUp, "experts.output_linear", Layout.Same).Plan();
 
     private static LayerPlan Aria(CaseReader c) => new LayerCase(c)
     {
-        Router = Specs.AfterTopK(c.Int("moe_num_experts"), c.Int("moe_topk"), ScoreFunction.Softmax),
-        Expert = Specs.Glu(c.Word("hidden_act")),
+        Layer = w => Specs.Glu(w, RouterProfiles.MistralInference(c.Int("moe_num_experts"), c.Int("moe_topk"))),
+        Activation = c.Word("hidden_act"),
         Outputs = new Dictionary<string, Quantity> { ["topk_logits"] = Quantity.ChosenLogits, ["topk_indices"] = Quantity.Experts },
     }.WithFusedExperts("experts.fc1", Layout.GateThenUpColumns, "experts.fc2", Layout.Transposed).WithSharedExpert().Plan();
 
@@ -64,9 +67,7 @@ internal sealed class Transformers : IAdapter
         var flat = Layout.FlatExperts(experts);
         return new LayerCase(c)
         {
-            Router = Specs.Softmax(experts, c.Int("moe_top_k"), c.DoubleOrNull("moe_normalize_expert_weights") is { } p
-                ? new WeighSpec { Normalization = WeightNormalization.PNorm, P = p }
-                : Specs.Raw()),
+            Layer = w => Specs.Glu(w, RouterProfiles.MegaBlocks(experts, c.Int("moe_top_k"), c.DoubleOrNull("moe_normalize_expert_weights"))),
             Outputs = new Dictionary<string, Quantity>(Routing) { ["router_weights_all"] = Quantity.Scores },
         }
             .With(Link.Of("router.weight", WeightNames.Router))
@@ -79,54 +80,41 @@ internal sealed class Transformers : IAdapter
     // norm_topk_prob is read by the peer and not used.
     private static LayerPlan DeepseekV2(CaseReader c)
     {
-        var groups = c.Word("topk_method") switch
+        var (groups, keep) = c.Word("topk_method") switch
         {
-            "greedy" => null,
-            "group_limited_greedy" => new GroupLimit { Count = c.Int("n_group"), Keep = c.Int("topk_group"), Score = GroupScore.Max, Mask = GroupMask.Zero },
+            "greedy" => (1, 1),
+            "group_limited_greedy" => (c.Int("n_group"), c.Int("topk_group")),
             var method => throw new NotSupportedException($"topk_method {method} is not known"),
         };
         return new LayerCase(c)
         {
-            Router = new RouterSpec
-            {
-                Experts = c.Int("n_routed_experts"),
-                Logits = LogitPrecision.Single,
-                Select = new TopKSelection { K = c.Int("num_experts_per_tok"), Groups = groups },
-                Weigh = Specs.Raw(c.Double("routed_scaling_factor")),
-            },
-            Expert = Specs.Glu(c.Word("hidden_act")),
+            Layer = w => LayerProfiles.DeepSeekV2(w.Model, w.Expert, c.Int("n_routed_experts"), K(c), groups, keep, c.Double("routed_scaling_factor"), Shared(c)),
+            Activation = c.Word("hidden_act"),
             Outputs = Routing,
         }.WithGluExperts().WithSharedExpert().Plan();
     }
 
     private static LayerPlan DeepseekV3(CaseReader c)
     {
+        int experts = c.Int("n_routed_experts"), groups = c.Int("n_group"), keep = c.Int("topk_group");
         double scale = c.Double("routed_scaling_factor");
         return new LayerCase(c)
         {
-            Router = new RouterSpec
+            Layer = w => LayerProfiles.DeepSeekV3(w.Model, w.Expert, experts, K(c), groups, keep, scale, Shared(c)) with
             {
-                Experts = c.Int("n_routed_experts"),
-                Logits = LogitPrecision.Single,
-                Score = new ScoreSpec { Function = ScoreFunction.Sigmoid },
-                Select = new TopKSelection
-                {
-                    K = c.Int("num_experts_per_tok"),
-                    Groups = new GroupLimit { Count = c.Int("n_group"), Keep = c.Int("topk_group"), Score = GroupScore.SumOfTopTwo, Mask = GroupMask.Zero },
-                    UsesBias = true,
-                },
-                Weigh = c.Bool("norm_topk_prob") ? Specs.Sum(1e-20, scale) : Specs.Raw(scale),
+                Router = RouterProfiles.TransformersDeepSeekV3(experts, K(c), groups, keep, scale, c.Bool("norm_topk_prob")),
             },
-            Expert = Specs.Glu(c.Word("hidden_act")),
+            Activation = c.Word("hidden_act"),
             Outputs = Routing,
         }.WithGluExperts().With(Link.Of("router.e_score_correction_bias", WeightNames.SelectionBias)).WithSharedExpert().Plan();
     }
 
+    private static int Shared(CaseReader c) => c.IntOrNull("n_shared_experts") ?? 0;
+
     private static LayerPlan Llama4(CaseReader c) => new LayerCase(c)
     {
-        Router = Specs.AfterTopK(c.Int("num_local_experts"), c.Int("num_experts_per_tok"), ScoreFunction.Sigmoid),
-        Expert = Specs.Glu(c.Word("hidden_act")),
-        Weighted = WeightedSide.Input,
+        Layer = w => LayerProfiles.Llama4(w.Model, w.Expert, c.Int("num_local_experts"), K(c)),
+        Activation = c.Word("hidden_act"),
         Outputs = new Dictionary<string, Quantity>
         {
             ["topk_indices"] = Quantity.Experts,

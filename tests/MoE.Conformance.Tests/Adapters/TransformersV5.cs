@@ -26,7 +26,7 @@ internal sealed class TransformersV5 : IAdapter
     // What the peer calls router logits are probabilities, and the files say so.
     private static GatePlan MixtralRouter(CaseReader c) => new()
     {
-        Router = Specs.Softmax(c.Int("num_experts"), c.Int("top_k"), Specs.Sum()) with { Ties = TieRule.Native },
+        Router = RouterProfiles.Mixtral(c.Int("num_experts"), c.Int("top_k")) with { Ties = TieRule.Native },
         Tokens = c.Input("hidden_states").Rows(),
         Weight = c.Weight("router.weight"),
         Outputs = new Dictionary<string, Quantity>
@@ -42,8 +42,7 @@ internal sealed class TransformersV5 : IAdapter
 
     private static LayerPlan GptOss(CaseReader c) => new LayerCase(c)
     {
-        Router = Specs.AfterTopK(c.Int("num_local_experts"), c.Int("num_experts_per_tok"), ScoreFunction.Softmax),
-        Expert = new ExpertSpec { Width = 1, Layout = GluLayout.Interleaved, Alpha = 1.702, Limit = 7, UpOffset = 1 },
+        Layer = w => LayerProfiles.GptOss(w.Model, w.Expert, c.Int("num_local_experts"), c.Int("num_experts_per_tok")),
         Outputs = new Dictionary<string, Quantity>
         {
             ["router_scores"] = Quantity.Weights,
@@ -59,23 +58,19 @@ internal sealed class TransformersV5 : IAdapter
 
     private static LayerPlan Afmoe(CaseReader c) => new LayerCase(c)
     {
-        Router = Sigmoid(c, usesBias: true, Specs.Sum(1e-20, c.Double("route_scale"))) with { Logits = LogitPrecision.Single },
-        Expert = Specs.Glu(c.Word("hidden_act")),
+        Layer = w => Specs.Glu(w, Sigmoid(c, usesBias: true, Specs.Weigh(true, 1e-20, c.Double("route_scale"))) with { Logits = LogitPrecision.Single }),
+        Activation = c.Word("hidden_act"),
         Outputs = new Dictionary<string, Quantity> { ["topk_scores"] = Quantity.Weights, ["topk_indices"] = Quantity.Experts },
     }.WithGluExperts().With(Link.Of("router.expert_bias", WeightNames.SelectionBias)).WithSharedExpert().Plan();
 
-    private static LayerPlan Lfm2(CaseReader c)
+    private static LayerPlan Lfm2(CaseReader c) => new LayerCase(c)
     {
-        double scale = c.Double("routed_scaling_factor");
-        return new LayerCase(c)
-        {
-            Router = Sigmoid(c, c.Bool("use_expert_bias"), c.Bool("norm_topk_prob") ? Specs.Sum(1e-6, scale) : Specs.Raw(scale)),
-            Outputs = Routing,
-        }
-            .WithFusedExperts("experts.gate_up_proj", Layout.GateThenUp, "experts.down_proj", Layout.Same)
-            .WithOptional("router.expert_bias", WeightNames.SelectionBias)
-            .Plan();
+        Layer = w => Specs.Glu(w, Sigmoid(c, c.Bool("use_expert_bias"), Specs.Weigh(c.Bool("norm_topk_prob"), 1e-6, c.Double("routed_scaling_factor")))),
+        Outputs = Routing,
     }
+        .WithFusedExperts("experts.gate_up_proj", Layout.GateThenUp, "experts.down_proj", Layout.Same)
+        .WithOptional("router.expert_bias", WeightNames.SelectionBias)
+        .Plan();
 
     private static RouterSpec Sigmoid(CaseReader c, bool usesBias, WeighSpec weigh) => new()
     {
@@ -87,7 +82,7 @@ internal sealed class TransformersV5 : IAdapter
 
     private static LogitsPlan HunYuanRoute(CaseReader c) => new()
     {
-        Router = Specs.Softmax(c.Int("num_experts"), c.Int("top_k"), Specs.Sum()) with { Ties = TieRule.Native },
+        Router = RouterProfiles.Mixtral(c.Int("num_experts"), c.Int("top_k")) with { Ties = TieRule.Native },
         Logits = c.Input("router_logits").Rows(),
         Outputs = new Dictionary<string, Quantity> { ["indices"] = Quantity.Experts, ["weights_dense"] = Quantity.DenseWeights },
         Differentiated = Quantity.DenseWeights,
@@ -97,12 +92,14 @@ internal sealed class TransformersV5 : IAdapter
 
     private static LayerPlan Longcat(CaseReader c) => new LayerCase(c)
     {
-        Router = Specs.Softmax(c.Int("n_routed_experts"), c.Int("moe_topk"), Specs.Raw(c.Double("routed_scaling_factor"))) with
+        Layer = w => Specs.Glu(w, new RouterSpec
         {
+            Experts = c.Int("n_routed_experts"),
             Logits = LogitPrecision.Single,
             Select = new TopKSelection { K = c.Int("moe_topk"), UsesBias = true },
-        },
-        Expert = Specs.Glu(c.Word("hidden_act")),
+            Weigh = Specs.Weigh(false, 0, c.Double("routed_scaling_factor")),
+        }),
+        Activation = c.Word("hidden_act"),
         Outputs = Routing,
     }
         .WithFusedExperts("experts.gate_up_proj", Layout.GateThenUp, "experts.down_proj", Layout.Same)
