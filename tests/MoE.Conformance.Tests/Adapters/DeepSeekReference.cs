@@ -13,14 +13,19 @@ internal sealed class DeepSeekReference : IAdapter
     {
         var bias = c.WeightOrNull("router.bias");
         double scale = c.Double("route_scale");
-        var router = RouterProfiles.DeepSeekV3(c.Int("n_routed_experts"), c.Int("topk"), c.Int("n_groups"), c.Int("topk_groups"), scale, bias: bias is not null);
+        // The profile takes logits in single precision, as training does; this code takes them in the input's.
+        var router = RouterProfiles.DeepSeekV3(c.Int("n_routed_experts"), c.Int("topk"), c.Int("n_groups"), c.Int("topk_groups"), scale, bias: bias is not null) with
+        {
+            Logits = LogitPrecision.Input,
+            Ties = TieRule.Native,
+        };
         return new GatePlan
         {
             Router = Specs.Function(c.Word("score_func")) switch
             {
-                ScoreFunction.Sigmoid => router with { Ties = TieRule.Native },
+                ScoreFunction.Sigmoid => router,
                 // The gate of DeepSeek-V2 in the same code: probabilities, not divided by their sum.
-                var score => router with { Score = new ScoreSpec { Function = score }, Weigh = Specs.Weigh(false, 0, scale), Ties = TieRule.Native },
+                var score => router with { Score = new ScoreSpec { Function = score }, Weigh = Specs.Weigh(false, 0, scale) },
             },
             Tokens = c.Input("x").Rows(),
             Weight = c.Weight("router.weight"),
