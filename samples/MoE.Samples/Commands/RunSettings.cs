@@ -8,7 +8,7 @@ namespace MoE.Samples.Commands;
 internal sealed class RunSettings
 {
     private readonly Option<int> _seed = new("--seed") { Description = "Changes data draws, initial weights and order.", HelpName = "N", DefaultValueFactory = static _ => 1 };
-    private readonly Option<Scale> _scale = new("--scale") { Description = "quick: see the mechanism; paper: narrow intervals.", HelpName = "quick|paper", DefaultValueFactory = static _ => Scale.Quick };
+    private readonly Option<string> _scale = new("--scale") { Description = "quick: see the mechanism; paper: narrow intervals.", HelpName = "quick|paper", DefaultValueFactory = static _ => "quick" };
     private readonly Option<string?> _data = new("--data") { Description = "Folder of the data sets; otherwise MOE_DATA, otherwise the user's cache.", HelpName = "FOLDER" };
     private readonly Option<string?> _json = new("--json") { Description = "Writes the result there.", HelpName = "FILE" };
     private readonly Option<string?> _ablate = new("--ablate") { Description = "Leaves a mechanism out; see list.", HelpName = "MECHANISM" };
@@ -17,13 +17,7 @@ internal sealed class RunSettings
     /// <summary>Adds the options to a command.</summary>
     public RunSettings(Command command)
     {
-        _scale.CustomParser = static result =>
-        {
-            string word = result.Tokens[0].Value;
-            if (word is "quick" or "paper") return word == "quick" ? Scale.Quick : Scale.Paper;
-            result.AddError($"--scale {word}: must be quick or paper");
-            return Scale.Quick;
-        };
+        _scale.AcceptOnlyFromAmong("quick", "paper");
         _seed.Validators.Add(static result =>
         {
             if (result.Tokens.Count == 1 && int.TryParse(result.Tokens[0].Value, out int seed) && seed < 0) result.AddError($"--seed {seed}: must not be negative");
@@ -37,7 +31,13 @@ internal sealed class RunSettings
     /// <summary>The options as the frame takes them.</summary>
     public RunOptions Options(ParseResult parsed)
     {
-        var options = new RunOptions { Seed = parsed.GetValue(_seed), Scale = parsed.GetValue(_scale), Data = new DataFolders(parsed.GetValue(_data)), Ablated = parsed.GetValue(_ablate) };
+        var options = new RunOptions
+        {
+            Seed = parsed.GetValue(_seed),
+            Scale = parsed.GetValue(_scale) == "paper" ? Scale.Paper : Scale.Quick,
+            Data = new DataFolders(parsed.GetValue(_data)),
+            Ablated = parsed.GetValue(_ablate),
+        };
         return parsed.GetValue(_out) is { } folder ? options with { Out = folder } : options;
     }
 

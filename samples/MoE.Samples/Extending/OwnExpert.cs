@@ -11,7 +11,7 @@ public static class OwnExpert
 {
     private const int Width = DigitImages.Size;
 
-    public static Example Sample { get; } = new("extend-expert", "Your own expert: convolutions, small networks and a pass-through side by side", Run,
+    public static Example Sample { get; } = new("extend-expert", "Your own experts, of different kinds, under one gate", Run,
     [
         new("learns", "Accuracy on held-out images", "percent", Bound.AtLeast(90)),
         new("all-used", "Share of the routes that the least used expert takes", "percent", Bound.AtLeast(5)),

@@ -12,7 +12,7 @@ public static class OwnGate
     private const int Experts = 8, Width = DigitImages.Size;
     private const double Gap = 0.3;
 
-    public static Example Sample { get; } = new("extend-gate", "Your own gate in 40 lines: one expert where the router is sure, two where not", Run,
+    public static Example Sample { get; } = new("extend-gate", "Your own gate in 40 lines, in both engines", Run,
     [
         new("same-experts", "Held-out images that the gate's two versions send to different experts", "images", Bound.AtMost(0), Exact: true),
         new("learns", "Accuracy on held-out images", "percent", Bound.AtLeast(90)),

@@ -12,7 +12,7 @@ public static class OwnModel
     private const int Epochs = 12;
     private const double Rate = 0.005;
 
-    public static Example Sample { get; } = new("extend-model", "Drop an MoE layer into an existing TorchSharp model and train it with its losses", Run,
+    public static Example Sample { get; } = new("extend-model", "An MoE layer dropped into an existing model, trained with its losses", Run,
     [
         new("learns", "Accuracy on held-out images with the MoE layer", "percent", Bound.AtLeast(85)),
         new("balance", "Load of the busiest expert over the mean load, held-out images", "times the mean", Bound.AtMost(1.8)),

@@ -43,8 +43,8 @@ public sealed record SeedRun
         var mixtures = new Dictionary<(bool, bool), MixtureRun>();
 
         var mixture = Mix(balanced, learned);
-        var unbalanced = Mix(false, learned);
-        var random = Mix(balanced, false);
+        var unbalanced = Mix(false, true);
+        var random = Mix(true, false);
         double flops = Dense(DenseClassifier.WidthOfEqualFlops);
         double parameters = Dense(DenseClassifier.WidthOfEqualParameters);
         return new() { Mixture = mixture, Unbalanced = unbalanced, Random = random, EqualFlops = flops, EqualParameters = parameters, Engines = engines! };
