@@ -8,7 +8,7 @@ public static class DataCatalogue
         "digits",
         "1,797 handwritten digits of 8x8 pixels (UCI Optical Recognition of Handwritten Digits, test part)",
         "BSD-3-Clause, as packaged with scikit-learn; see THIRD-PARTY-NOTICES.md",
-        "E. Alpaydin, C. Kaynak (1998): Cascading Classifiers. Kybernetika 34(4), 369-374",
+        "E. Alpaydin, C. Kaynak (1998): Cascading Classifiers. Kybernetika",
         "digits.csv.gz",
         "46abec6b12486ad9e51943373abcf22bbea1b5a51a1619b361570d8893f1464a",
         static () => typeof(DataCatalogue).Assembly.GetManifestResourceStream("digits.csv.gz") ?? throw new InvalidOperationException("digits.csv.gz is not built in"));

@@ -21,7 +21,7 @@ public static class OwnExpert
     {
         nn.Module<Tensor, Tensor> Network() => nn.Sequential(nn.Linear(Width, 16), nn.GELU(), nn.Linear(16, Width));
         var experts = new ModuleExperts([new ConvolutionExpert(), new ConvolutionExpert(), Network(), Network(), nn.Identity()]);
-        var router = new RouterSpec { Experts = experts.Experts, Select = new TopKSelection { K = 2 }, Weigh = new() { Normalization = WeightNormalization.Sum } };
+        var router = RouterProfiles.Mixtral(experts.Experts);
         using var layer = new MoELayer(new TopKGate(router, Width), experts) { Losses = [RouterLoss.LoadBalancing(0.05)] };
         using var model = nn.Sequential(layer, nn.Linear(Width, DigitImages.Classes));
         DigitTraining.Train(model, split.TrainImages, split.TrainLabels, epochs: 15, rate: 0.01, progress);

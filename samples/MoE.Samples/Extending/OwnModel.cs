@@ -28,7 +28,7 @@ public static class OwnModel
         using var layer = new MoELayer(new MoELayerSpec
         {
             Width = RowReader.Width,
-            Router = new() { Experts = 4, Select = new TopKSelection { K = 2 }, Weigh = new() { Normalization = WeightNormalization.Sum } },
+            Router = RouterProfiles.Mixtral(experts: 4),
             Expert = new() { Form = ExpertForm.FeedForward, Activation = Activation.Relu, Width = 32 },
         }) { Losses = [RouterLoss.LoadBalancing(0.02), RouterLoss.ZLoss(0.001)] };
         using var model = new RowReader(layer);

@@ -26,7 +26,7 @@ public static class HeatMap
                 double share = shares[r, c], strength = share / most, x = Left + c * Cell;
                 content.Add(Svg.Make("rect", "heat", ("x", x), ("y", y), ("width", Cell - Gap), ("height", Height - Gap), ("rx", 3), ("fill-opacity", 0.05 + 0.95 * strength))
                     .Tip($"{rows[r]}, {columns[c]}: {100 * share:0.0} %"));
-                if (share >= 0.005) content.Add(Svg.Words(x + (Cell - Gap) / 2, y + Height / 2 + 3.5, $"{100 * share:0}", strength > 0.5 ? "cell strong" : "cell", "middle"));
+                if (share >= 0.005) content.Add(Svg.Words(x + (Cell - Gap) / 2, y + Height / 2 + 3.5, $"{100 * share:0}", strength > 0.85 ? "cell strong" : "cell", "middle"));
             }
         }
 

@@ -8,7 +8,7 @@ public static class DenseClassifier
 {
     private const int D = DigitImages.Size;
 
-    /// <summary>The hidden width that costs as many operations per image as the mixture: its router and its two experts.</summary>
+    /// <summary>The hidden width that costs as many operations per image as the mixture: its router and its chosen experts.</summary>
     public static int WidthOfEqualFlops { get; } = (int)Math.Round(MixtureProducts() / (2.0 * D));
 
     /// <summary>The hidden width that has as many parameters as the mixture: its router and all its experts.</summary>
@@ -30,7 +30,8 @@ public static class DenseClassifier
     private static long MixtureProducts()
     {
         var spec = MoEClassifier.Spec;
-        return D * spec.Router.Experts + spec.Router.TopK * 2L * D * spec.Expert.Width;
+        long width = spec.Router.TopK * spec.Expert.Width + (spec.Shared?.Width ?? 0), matrices = spec.Expert.Form == ExpertForm.Glu ? 3 : 2;
+        return D * spec.Router.Experts + matrices * D * width;
     }
 
     private static long LayerParameters(MoELayerSpec spec) =>

@@ -60,13 +60,15 @@ public sealed record EngineCheck(
     private static float[] Margins(MoELayer layer, IWeightSource weights, float[] pixels)
     {
         var spec = layer.Spec!.Router;
-        weights.TryGet(WeightNames.Router, out var router);
-        var gate = new LinearGate(spec, router.ToSingles());
-        var routing = ReferenceRouter.Route(gate.Logits(new GateInput(pixels, DigitImages.Size)), spec, new RouteOptions { KeepScores = true });
+        float[]? Tensor(string name) => weights.TryGet(name, out var tensor) ? tensor.ToSingles() : null;
+        float[]? bias = Tensor(WeightNames.SelectionBias);
+        var gate = new LinearGate(spec, Tensor(WeightNames.Router)!, Tensor(WeightNames.RouterBias), bias);
+        var routing = ReferenceRouter.Route(gate.Logits(new GateInput(pixels, DigitImages.Size)), spec, new RouteOptions { KeepScores = true, SelectionBias = bias });
         var margins = new float[routing.TokenCount];
         for (int t = 0; t < margins.Length; t++)
         {
             float[] scores = routing.Scores.Slice(t * spec.Experts, spec.Experts).ToArray();
+            for (int e = 0; e < bias?.Length; e++) scores[e] += bias[e];
             Array.Sort(scores, static (x, y) => y.CompareTo(x));
             margins[t] = Enumerable.Range(0, Math.Min(spec.TopK, spec.Experts - 1)).Min(j => scores[j] - scores[j + 1]);
         }

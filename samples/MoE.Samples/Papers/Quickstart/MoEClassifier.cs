@@ -22,18 +22,18 @@ public sealed class MoEClassifier : nn.Module<Tensor, Tensor>
         RegisterComponents();
     }
 
-    /// <summary>Eight experts of width 8; each image goes to its best two, weighted by their softmax scores (as in Mixtral).</summary>
+    /// <summary>Eight experts of width 8, routed as in Mixtral: each image goes to its best two, weighted by their softmax scores. Change the profile and run again.</summary>
     public static MoELayerSpec Spec { get; } = new()
     {
         Width = DigitImages.Size,
-        Router = new() { Experts = 8, Select = new TopKSelection { K = 2 }, Weigh = new() { Normalization = WeightNormalization.Sum } },
+        Router = RouterProfiles.Mixtral(experts: 8),
         Expert = new() { Form = ExpertForm.FeedForward, Activation = Activation.Relu, Width = 8, Biases = true },
     };
 
     /// <summary>The mixture-of-experts layer.</summary>
     public MoELayer Layer => moe;
 
-    /// <summary>Where this gives experts for a number of images, [images, 2], they are taken instead of the router's choice.</summary>
+    /// <summary>Where this gives experts for a number of images, [images, k], they are taken instead of the router's choice.</summary>
     public Func<long, Tensor>? GivenExperts { get; init; }
 
     /// <inheritdoc/>

@@ -17,7 +17,7 @@ public static class QuickstartPage
         string ablated = result.Ablated is null ? "" : $" This run leaves out \"{result.Ablated}\".";
         return new HtmlPage(
             "A mixture of experts reads handwriting",
-            $"{summary.Images.Count:N0} real digits of 8x8 pixels, a third held out. Eight small expert networks; a router sends each image to two of them. {summary.Outcome}{ablated}")
+            $"{summary.Images.Count:N0} real digits of 8x8 pixels, a third held out. {MoEClassifier.Spec.Router.Experts} small expert networks; a router sends each image to its best {MoEClassifier.Spec.Router.TopK}. {summary.Outcome}{ablated}")
             .Tiles(
                 ($"{accuracy.Mean:0.0} %", $"accuracy of the mixture on held-out images, mean of {summary.Runs.Count} seeds"),
                 (Signed.Text(summary.Lead(summary.Models[1]).Mean), "points against a dense network of equal operations"),
@@ -65,10 +65,10 @@ public static class QuickstartPage
             HtmlPage.Beside(
                 HtmlPage.Figure(
                     HeatMap.Draw(experts, digits, shares, "Share of each digit's routes that went to each expert"),
-                    $"Of all routes of a digit, the percentage that went to an expert: columns sum to 100. Every image has two routes. Held-out images of seed {seed}."),
+                    $"Of all routes of a digit, the percentage that went to an expert: columns sum to 100. Every image has {MoEClassifier.Spec.Router.TopK} routes. Held-out images of seed {seed}."),
                 HtmlPage.Figure(
                     PixelGrid.Draw([.. order.Select(e => ($"expert {e}", $"{took.Load(e)} images"))], means, 8, "Mean image of each expert"),
-                    "The mean of the images whose first choice was this expert; below, how many images it took as first or second choice.")),
+                    "The mean of the images whose first choice was this expert; below, how many images it took at all.")),
             HtmlPage.Paragraph($"The chosen expert tells {took.MutualInformation:0.00} bits about the digit, of {Math.Log2(DigitImages.Classes):0.00} bits that there are to tell."),
         ];
     }
@@ -84,7 +84,7 @@ public static class QuickstartPage
         [
             HtmlPage.Beside(
                 HtmlPage.Figure(LineChart.Draw(Lines(static m => m.Balance), 1, "epoch", "Balance over training"), "Load of the busiest expert over the mean load, training images; 1 is perfect balance."),
-                HtmlPage.Figure(LineChart.Draw(Lines(static m => m.Entropy), 0, "epoch", "Entropy over training"), "Entropy of the router's eight scores per image, in bits; 3 is undecided, 0 is certain.")),
+                HtmlPage.Figure(LineChart.Draw(Lines(static m => m.Entropy), 0, "epoch", "Entropy over training"), $"Entropy of the router's scores per image, in bits; {Math.Log2(MoEClassifier.Spec.Router.Experts):0.#} is undecided, 0 is certain.")),
             HtmlPage.Paragraph("Lines are means over seeds, bands the range over seeds."),
         ];
     }

@@ -12,7 +12,8 @@ public static class QuickstartScreen
     public static IEnumerable<IRenderable> Of(QuickstartSummary summary)
     {
         yield return new Markup($"[bold]A mixture of experts reads handwriting[/]: {summary.Images.Count:N0} real digits of 8x8 pixels, a third held out.\n");
-        yield return new Markup("Model: 64 pixels -> MoELayer (8 experts of width 8, each image goes to its best 2) -> 10 digits.\n");
+        var spec = MoEClassifier.Spec;
+        yield return new Markup($"Model: 64 pixels -> MoELayer ({spec.Router.Experts} experts of width {spec.Expert.Width}, each image goes to its best {spec.Router.TopK}) -> 10 digits.\n");
         yield return new Markup($"{summary.Runs.Count} seeds; each draws its own split, weights and order. All models: same training, {summary.Recipe.Epochs} epochs.\n");
         yield return new Markup($"Below: FLOPs per image; accuracy on {summary.HeldOut} held-out images; differences with 95 % intervals.\n");
         yield return Accuracies(summary);
@@ -66,6 +67,6 @@ public static class QuickstartScreen
         double Time(Func<EngineCheck, double> time) => summary.Microseconds(time);
         return new Markup(
             $"[bold]The trained layers in the managed engine[/] (plain C#, no libtorch):\n{same:N0} of {images:N0} images go to the same experts; outputs differ by at most {difference:0.0E+0};\nthe closest choice had a margin of {margin:0.0E+0}. " +
-            $"One image alone: {Time(static e => e.ManagedSingle):0.0} µs managed, {Time(static e => e.TorchSingle):0.0} µs libtorch;\nin a batch, per image: {Time(static e => e.ManagedMicroseconds):0.0} µs and {Time(static e => e.TorchMicroseconds):0.0} µs.\n");
+            $"One image alone takes {Time(static e => e.ManagedSingle):0} µs there and\n{Time(static e => e.TorchSingle):0} µs in libtorch; in a batch {Time(static e => e.ManagedMicroseconds):0.0} and {Time(static e => e.TorchMicroseconds):0.0} µs per image.\n");
     }
 }

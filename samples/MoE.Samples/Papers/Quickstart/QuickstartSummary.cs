@@ -16,7 +16,7 @@ public sealed class QuickstartSummary
         int few = DenseClassifier.WidthOfEqualFlops, many = DenseClassifier.WidthOfEqualParameters;
         Models =
         [
-            new("mixture, top 2 of 8 experts", mixture, DenseClassifier.MixtureFlops, [.. runs.Select(static r => r.Mixture.Accuracy)]),
+            new($"mixture, top {MoEClassifier.Spec.Router.TopK} of {MoEClassifier.Spec.Router.Experts} experts", mixture, DenseClassifier.MixtureFlops, [.. runs.Select(static r => r.Mixture.Accuracy)]),
             new("dense, equal operations", Head(few), DenseClassifier.Flops(few), [.. runs.Select(static r => r.EqualFlops)]),
             new("dense, equal parameters", Head(many), DenseClassifier.Flops(many), [.. runs.Select(static r => r.EqualParameters)]),
             new("mixture, random experts", mixture, DenseClassifier.MixtureFlops, [.. runs.Select(static r => r.Random.Accuracy)]),

@@ -1,3 +1,4 @@
+using MoE.Diagnostics;
 using MoE.Torch;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -8,7 +9,7 @@ namespace MoE.Samples.Papers.Quickstart;
 public sealed class RouterCurve : IDisposable
 {
     private readonly MoELayer _layer;
-    private readonly long[] _load;
+    private readonly int[] _load;
     private readonly List<double> _balance = [];
     private readonly List<double> _entropy = [];
     private double _bits;
@@ -18,20 +19,20 @@ public sealed class RouterCurve : IDisposable
     public RouterCurve(MoELayer layer)
     {
         _layer = layer;
-        _load = new long[layer.Router.Experts];
+        _load = new int[layer.Router.Experts];
         layer.Routed += Listen;
     }
 
     /// <summary>Load of the busiest expert over the mean load, per epoch; 1 when balanced.</summary>
     public IReadOnlyList<double> Balance => _balance;
 
-    /// <summary>Mean entropy of the router's scores in bits, per epoch; 3 for eight equal scores, 0 for a certain choice.</summary>
+    /// <summary>Mean entropy of the router's scores, brought to sum one, in bits, per epoch; 3 for eight equal scores, 0 for a certain choice.</summary>
     public IReadOnlyList<double> Entropy => _entropy;
 
     /// <summary>Ends an epoch.</summary>
     public void EndEpoch()
     {
-        _balance.Add(_load.Max() / _load.Average());
+        _balance.Add(1 + RoutingStatistics.MaxViolation(_load));
         _entropy.Add(_bits / _tokens);
         Array.Clear(_load);
         (_bits, _tokens) = (0, 0);
@@ -45,8 +46,8 @@ public sealed class RouterCurve : IDisposable
         using var guard = no_grad();
         using var scope = NewDisposeScope();
         long[] load = result.Routing.Load().data<long>().ToArray();
-        for (int e = 0; e < load.Length; e++) _load[e] += load[e];
-        var p_TE = result.Routing.Scores!;
+        for (int e = 0; e < load.Length; e++) _load[e] += (int)load[e];
+        var p_TE = TorchRouterLosses.normalized_scores(result.Routing.Logits!, layer.Spec!.Router.Score.Function);
         _bits -= p_TE.xlogy(p_TE).sum().item<float>() / Math.Log(2);
         _tokens += result.Routing.TokenCount;
     }

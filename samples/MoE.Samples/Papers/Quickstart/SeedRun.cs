@@ -73,20 +73,21 @@ public sealed record SeedRun
     private static MoEClassifier NewMixture(Recipe recipe, long seed, bool withLoss, bool withRouter)
     {
         var random = new Random((int)(seed % int.MaxValue) ^ 0x5EED);
-        return new(withLoss ? recipe.Balancing : 0) { GivenExperts = withRouter ? null : images => RandomPairs(random, images) };
+        return new(withLoss ? recipe.Balancing : 0) { GivenExperts = withRouter ? null : images => RandomExperts(random, images) };
     }
 
-    // Two different experts for every image, all pairs equally likely.
-    private static Tensor RandomPairs(Random random, long images)
+    // Different experts for every image, all choices equally likely.
+    private static Tensor RandomExperts(Random random, long images)
     {
-        int experts = MoEClassifier.Spec.Router.Experts;
-        var pairs = new long[images * 2];
-        for (int i = 0; i < pairs.Length; i += 2)
+        var router = MoEClassifier.Spec.Router;
+        long[] experts = [.. Enumerable.Range(0, router.Experts).Select(static e => (long)e)];
+        var chosen = new long[images * router.TopK];
+        for (int i = 0; i < chosen.Length; i += router.TopK)
         {
-            pairs[i] = random.Next(experts);
-            pairs[i + 1] = (pairs[i] + 1 + random.Next(experts - 1)) % experts;
+            random.Shuffle(experts);
+            experts.AsSpan(0, router.TopK).CopyTo(chosen.AsSpan(i));
         }
 
-        return tensor(pairs, images, 2);
+        return tensor(chosen, images, router.TopK);
     }
 }

@@ -1,3 +1,4 @@
+using MoE.Diagnostics;
 using MoE.Samples.Digits;
 
 namespace MoE.Samples.Papers.Quickstart;
@@ -13,6 +14,7 @@ public sealed class Specialisation
     public Specialisation(TopKRouting routing, DigitImages images)
     {
         Experts = routing.ExpertCount;
+        Balance = 1 + RoutingStatistics.MaxViolation(routing);
         _routes = new long[Experts, DigitImages.Classes];
         MeanImages = new float[Experts * DigitImages.Size];
         var firsts = new int[Experts];
@@ -50,7 +52,7 @@ public sealed class Specialisation
     public double Share(int expert, int digit) => Routes(digit) == 0 ? 0 : (double)_routes[expert, digit] / Routes(digit);
 
     /// <summary>Load of the busiest expert over the mean load; 1 when balanced.</summary>
-    public double Balance => Enumerable.Range(0, Experts).Max(Load) * (double)Experts / Total;
+    public double Balance { get; }
 
     /// <summary>What the chosen expert tells about the digit, in bits; 0 when it tells nothing.</summary>
     public double MutualInformation
