@@ -1,0 +1,41 @@
+namespace MoE.Benchmarks;
+
+/// <summary>The sizes of a layer, or of a router alone, which has no widths.</summary>
+/// <param name="Name">The name in case names and reports.</param>
+/// <param name="Experts">E.</param>
+/// <param name="Choices">K.</param>
+/// <param name="Width">D, or 0 for a router.</param>
+/// <param name="ExpertWidth">F, or 0 for a router.</param>
+public sealed record BenchConfig(string Name, int Experts, int Choices, int Width = 0, int ExpertWidth = 0)
+{
+    /// <summary>Few wide experts.</summary>
+    public static BenchConfig A { get; } = new("A", 8, 2, 1024, 2048);
+
+    /// <summary>Many narrow experts.</summary>
+    public static BenchConfig B { get; } = new("B", 64, 8, 1024, 1024);
+
+    /// <summary>A router alone.</summary>
+    public static BenchConfig Router(int experts, int choices) => new($"E{experts}K{choices}", experts, choices);
+
+    /// <summary>A layer whose two widths are equal, for the sweep over E.</summary>
+    public static BenchConfig Square(int width, int experts, int choices) => new($"D{width}F{width}E{experts}K{choices}", experts, choices, width, width);
+
+    /// <summary>Softmax over all experts, top-k, weights divided by their sum.</summary>
+    public RouterSpec ToRouterSpec() => new()
+    {
+        Experts = Experts,
+        Select = new TopKSelection { K = Choices },
+        Weigh = new WeighSpec { Normalization = WeightNormalization.Sum },
+    };
+
+    /// <summary>The router with SwiGLU experts.</summary>
+    public MoELayerSpec ToLayerSpec() => new()
+    {
+        Width = Width,
+        Router = ToRouterSpec(),
+        Expert = new ExpertSpec { Width = ExpertWidth },
+    };
+
+    /// <summary>Bytes of one expert's three matrices in single precision.</summary>
+    public long ExpertBytes => 3L * Width * ExpertWidth * sizeof(float);
+}

@@ -1,0 +1,57 @@
+using static MoE.Benchmarks.BenchMode;
+using static MoE.Benchmarks.CompareSize;
+using static MoE.Benchmarks.ContenderNames;
+
+namespace MoE.Benchmarks;
+
+/// <summary>What each size promises. A promised row that is missing from the report is a failure of the run.</summary>
+public static class PromiseTable
+{
+    private static readonly string[] Layers = [Ours, TorchLoop, TorchSort];
+    private static readonly string[] Routers = [Ours, TorchRouter];
+    private static readonly BenchConfig[] ManyExperts = [.. new[] { 8, 16, 32, 64, 128, 256 }.Select(static e => BenchConfig.Square(512, e, 8))];
+    private static readonly BenchConfig[] RouterSizes = [BenchConfig.Router(8, 2), BenchConfig.Router(64, 8), BenchConfig.Router(128, 8), BenchConfig.Router(256, 8)];
+
+    /// <summary>The table.</summary>
+    public static IReadOnlyList<Promise> Lines { get; } =
+    [
+        new(Quick, Infer, [BenchConfig.A, BenchConfig.B], "fp32", [1, 16, 512], ThreadRule.Each, Layers),
+        new(Quick, Infer, [BenchConfig.A], "fp32", [1, 16], ThreadRule.One, [OurReference]),
+        new(Quick, Train, [BenchConfig.A], "fp32", [512], ThreadRule.One, Layers),
+        new(Quick, BenchMode.Router, RouterSizes, "fp32", [512], ThreadRule.One, Routers),
+        new(Quick, BenchMode.Router, [BenchConfig.Router(64, 8)], "fp32", [1], ThreadRule.One, Routers),
+        new(Quick, Infer, [BenchConfig.A], "int8", [1, 16, 512], ThreadRule.One, [Ours, OrtQMoE]) { Pending = true },
+        new(Quick, Infer, [BenchConfig.A], "int4", [1, 16, 512], ThreadRule.One, [Ours, OrtQMoE]) { Pending = true },
+
+        new(Full, Infer, [BenchConfig.A, BenchConfig.B], "fp32", [4096], ThreadRule.Each, Layers),
+        new(Full, Train, [BenchConfig.B], "fp32", [512], ThreadRule.One, Layers),
+        new(Full, BenchMode.Router, RouterSizes, "fp32", [4096], ThreadRule.One, Routers),
+        new(Full, Infer, [BenchConfig.A], "fp32", [128, 256, 1024, 2048, 8192, 16384], ThreadRule.One, [Ours, TorchSort]),
+        new(Full, Infer, ManyExperts, "fp32", [4096], ThreadRule.One, [Ours, TorchSort]),
+        new(Full, Infer, [BenchConfig.B], "int8", [1, 16, 512], ThreadRule.One, [Ours, OrtQMoE]) { Pending = true },
+        new(Full, Infer, [BenchConfig.B], "int4", [1, 16, 512], ThreadRule.One, [Ours, OrtQMoE]) { Pending = true },
+    ];
+
+    /// <summary>The cases of a size, those with the same weights next to each other.</summary>
+    public static IReadOnlyList<PromisedCase> Of(CompareSize size, IReadOnlyList<int> threads)
+    {
+        var cases = from line in Lines
+                    where line.Size <= size && !line.Pending
+                    from @case in line.Cases(threads)
+                    group line by @case into same
+                    select new PromisedCase(same.Key, [.. same.SelectMany(static line => line.Contenders).Distinct()]);
+        return
+        [
+            .. from config in cases.GroupBy(static c => c.Case.Config)
+               from promised in config.OrderBy(static c => c.Case.Mode).ThenBy(static c => c.Case.DType).ThenBy(static c => c.Case.Threads).ThenBy(static c => c.Case.Tokens)
+               select promised,
+        ];
+    }
+
+    /// <summary>The lines of a size that this version cannot measure yet.</summary>
+    public static IReadOnlyList<Promise> Pending(CompareSize size) => [.. Lines.Where(line => line.Size <= size && line.Pending)];
+
+    /// <summary>The promised rows that were not measured, as <c>case contender</c>.</summary>
+    public static IReadOnlyList<string> Missing(IEnumerable<PromisedCase> promised, IEnumerable<(string Case, string Contender)> measured) =>
+        [.. promised.SelectMany(static p => p.Contenders.Select(c => (p.Case.Name, c))).Except(measured).Select(static row => $"{row.Item1} {row.Item2}")];
+}

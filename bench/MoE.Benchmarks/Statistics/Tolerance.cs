@@ -1,0 +1,31 @@
+namespace MoE.Benchmarks;
+
+/// <summary>How far a value a may lie from its reference b in a tensor whose largest reference is m: |a - b| &lt;= Absolute + Relative |b| + OfLargest m.</summary>
+public readonly record struct Tolerance(double Absolute, double Relative, double OfLargest = 0)
+{
+    /// <summary>Routing weights in single precision: the bound of the conformance suite.</summary>
+    public static Tolerance RoutingWeights { get; } = new(2e-6, 2e-5);
+
+    /// <summary>Layer outputs in single precision: the bound of the conformance suite.</summary>
+    public static Tolerance Layer { get; } = new(1e-5, 1e-4);
+
+    /// <summary>Training in single precision. A gradient is a sum over tokens whose terms cancel, so its error goes with the scale of the tensor and not with the single value.</summary>
+    public static Tolerance Training { get; } = new(0, 0, 1e-5);
+
+    /// <summary>The bound for a case.</summary>
+    /// <exception cref="NotSupportedException">The type has no bound yet.</exception>
+    public static Tolerance For(BenchCase @case)
+    {
+        ArgumentNullException.ThrowIfNull(@case);
+        if (@case.DType != "fp32") throw new NotSupportedException($"{@case}: no tolerance is set for {@case.DType}");
+        return @case.Mode switch
+        {
+            BenchMode.Infer => Layer,
+            BenchMode.Train => Training,
+            _ => RoutingWeights,
+        };
+    }
+
+    /// <summary>The largest difference allowed for one value.</summary>
+    public double Bound(double expected, double largest) => Absolute + Relative * Math.Abs(expected) + OfLargest * largest;
+}
