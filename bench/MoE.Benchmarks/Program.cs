@@ -1,1 +1,18 @@
-Console.WriteLine("MoE benchmarks");
+using System.CommandLine;
+using BenchmarkDotNet.Running;
+using MoE.Benchmarks;
+
+if (args is not ([] or ["compare" or "--help" or "-h" or "-?", ..]))
+    return BenchmarkSwitcher.FromAssembly(typeof(CompareCommand).Assembly).Run(args).Any() ? 0 : 1;
+
+var root = new RootCommand("compare measures this library against its rivals. Anything else is passed to BenchmarkDotNet: try --list flat, or --filter '*Router*' --job short.") { CompareCommand.Create() };
+var parsed = root.Parse(args);
+if (parsed.Errors.Count > 0)
+{
+    foreach (var error in parsed.Errors) Console.Error.WriteLine(error.Message);
+    return 2;
+}
+
+// Comparing needs a process that was started rightly; help does not.
+if (parsed.CommandResult.Command.Name == "compare" && parsed.Action is not System.CommandLine.Help.HelpAction && !PassiveWait.IsSet) return PassiveWait.RunChild(args);
+return parsed.Invoke(new InvocationConfiguration { ProcessTerminationTimeout = null });

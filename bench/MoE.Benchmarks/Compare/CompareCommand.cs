@@ -1,0 +1,86 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using Spectre.Console;
+
+namespace MoE.Benchmarks;
+
+/// <summary>The verb <c>compare</c>.</summary>
+internal static class CompareCommand
+{
+    private const int TableWidth = 140;
+
+    /// <summary>The verb with its options.</summary>
+    public static Command Create()
+    {
+        var size = new Option<string>("--size") { Description = "quick (under three minutes on two quiet cores) or full", DefaultValueFactory = static _ => "quick" };
+        size.AcceptOnlyFromAmong("quick", "full");
+        var threads = new Option<int[]>("--threads")
+        {
+            Description = "thread counts, such as 1,2",
+            CustomParser = ParseThreads,
+            DefaultValueFactory = static _ => Environment.ProcessorCount > 1 ? [1, 2] : [1],
+        };
+        var json = new Option<string>("--json") { Description = "where the report goes", HelpName = "FILE", DefaultValueFactory = static _ => ReportFile.DefaultPath };
+        var command = new Command("compare", "Measures this library against its rivals in turns, on the same weights and inputs.") { size, threads, json };
+        command.SetAction(result => Run(
+            result.GetRequiredValue(size) == "full" ? CompareSize.Full : CompareSize.Quick,
+            result.GetRequiredValue(threads),
+            result.GetRequiredValue(json)));
+        return command;
+    }
+
+    private static int Run(CompareSize size, IReadOnlyList<int> threads, string json)
+    {
+        var promised = PromiseTable.Of(size, threads);
+        using var cancel = new CancellationTokenSource();
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Cancel);
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Cancel);
+        var outcome = Watch(view =>
+        {
+            using var run = new CompareRun(size, view, TimeProvider.System);
+            return run.Run(promised, cancel.Token);
+        });
+        ReportFile.Write(json, outcome.Report);
+        Tell(outcome, size, json);
+        return outcome.ExitCode;
+
+        void Cancel(PosixSignalContext context)
+        {
+            // The first asks for an orderly end; the second gets what it wants.
+            context.Cancel = !cancel.IsCancellationRequested;
+            cancel.Cancel();
+        }
+    }
+
+    private static CompareOutcome Watch(Func<ICompareView, CompareOutcome> work)
+    {
+        if (Console.IsErrorRedirected) return work(new PlainView(Console.Error));
+        return BarView.Show(AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) }), work);
+    }
+
+    private static void Tell(CompareOutcome outcome, CompareSize size, string json)
+    {
+        if (Console.IsOutputRedirected) AnsiConsole.Profile.Width = TableWidth;
+        CompareTable.Write(AnsiConsole.Console, outcome.Report);
+        var pending = PromiseTable.Pending(size);
+        if (pending.Count > 0) Console.WriteLine($"Not in this version yet: {string.Join("; ", pending)}.");
+        Console.WriteLine($"Report: {json}");
+        if (outcome.Cancelled) Console.Error.WriteLine("Cancelled; the finished rows are in the report.");
+        foreach (string problem in outcome.Problems) Console.Error.WriteLine($"PROBLEM {problem}");
+        if (outcome.Missing.Count > 0) Console.Error.WriteLine($"{outcome.Missing.Count} promised rows are missing: {string.Join("; ", outcome.Missing)}");
+    }
+
+    private static int[] ParseThreads(ArgumentResult result)
+    {
+        var counts = new List<int>();
+        foreach (string part in string.Join(',', result.Tokens.Select(static t => t.Value)).Split(',', StringSplitOptions.TrimEntries))
+        {
+            if (int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out int count) && count >= 1 && count <= Environment.ProcessorCount) counts.Add(count);
+            else result.AddError($"--threads: '{part}' must be a whole number in 1..{Environment.ProcessorCount}, the processors of this machine.");
+        }
+
+        return [.. counts.Distinct().Order()];
+    }
+}

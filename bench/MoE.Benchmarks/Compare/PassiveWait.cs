@@ -1,0 +1,32 @@
+using System.Diagnostics;
+
+namespace MoE.Benchmarks;
+
+/// <summary>
+/// The OpenMP threads of libtorch spin while they wait, on the cores that the next contender needs. They read how to wait from the environment when the process starts,
+/// so the program starts itself again where the environment does not say so.
+/// </summary>
+internal static class PassiveWait
+{
+    private const string Name = "OMP_WAIT_POLICY";
+    private const string Value = "passive";
+
+    /// <summary>True in a process that was started rightly.</summary>
+    public static bool IsSet => string.Equals(Environment.GetEnvironmentVariable(Name), Value, StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>Runs this program with the same arguments in a rightly started process, on the same terminal, and returns its exit code.</summary>
+    public static int RunChild(IEnumerable<string> args)
+    {
+        string program = Environment.ProcessPath ?? throw new InvalidOperationException($"The path of this program is unknown; set {Name}={Value} before starting it.");
+        var start = new ProcessStartInfo(program) { UseShellExecute = false };
+        // Started as "dotnet program.dll": the host needs the assembly again.
+        if (Path.GetFileNameWithoutExtension(program).Equals("dotnet", StringComparison.OrdinalIgnoreCase)) start.ArgumentList.Add(typeof(PassiveWait).Assembly.Location);
+        foreach (string arg in args) start.ArgumentList.Add(arg);
+        start.Environment[Name] = Value;
+        // Ctrl+C reaches the child as well, which ends in order; this process only waits for it.
+        Console.CancelKeyPress += static (_, e) => e.Cancel = true;
+        using var child = Process.Start(start)!;
+        child.WaitForExit();
+        return child.ExitCode;
+    }
+}
