@@ -14,6 +14,15 @@ public sealed record BenchConfig(string Name, int Experts, int Choices, int Widt
     /// <summary>Many narrow experts.</summary>
     public static BenchConfig B { get; } = new("B", 64, 8, 1024, 1024);
 
+    /// <summary>The layers that every size measures.</summary>
+    public static IReadOnlyList<BenchConfig> Layers { get; } = [A, B];
+
+    /// <summary>The routers that every size measures.</summary>
+    public static IReadOnlyList<BenchConfig> Routers { get; } = [Router(8, 2), Router(64, 8), Router(128, 8), Router(256, 8)];
+
+    /// <summary>One of <see cref="Layers"/> or <see cref="Routers"/> by its name.</summary>
+    public static BenchConfig Named(string name) => Layers.Concat(Routers).Single(c => c.Name == name);
+
     /// <summary>A router alone.</summary>
     public static BenchConfig Router(int experts, int choices) => new($"E{experts}K{choices}", experts, choices);
 

@@ -8,7 +8,7 @@ namespace MoE.Benchmarks;
 /// <param name="Tokens">The numbers of tokens.</param>
 /// <param name="Threads">The thread counts.</param>
 /// <param name="Contenders">Who is measured.</param>
-public sealed record Promise(CompareSize Size, BenchMode Mode, BenchConfig[] Configs, string DType, int[] Tokens, ThreadRule Threads, string[] Contenders)
+public sealed record Promise(CompareSize Size, BenchMode Mode, IReadOnlyList<BenchConfig> Configs, string DType, int[] Tokens, ThreadRule Threads, string[] Contenders)
 {
     /// <summary>True while this version has no engine for the line; it is announced, not measured.</summary>
     public bool Pending { get; init; }

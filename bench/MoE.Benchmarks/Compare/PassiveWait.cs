@@ -8,8 +8,8 @@ namespace MoE.Benchmarks;
 /// </summary>
 internal static class PassiveWait
 {
-    private const string Name = "OMP_WAIT_POLICY";
-    private const string Value = "passive";
+    public const string Name = "OMP_WAIT_POLICY";
+    public const string Value = "passive";
 
     /// <summary>True in a process that was started rightly.</summary>
     public static bool IsSet => string.Equals(Environment.GetEnvironmentVariable(Name), Value, StringComparison.OrdinalIgnoreCase);
