@@ -6,7 +6,7 @@ if (args is not ([] or ["compare" or "--help" or "-h" or "-?", ..]))
     return BenchmarkSwitcher.FromAssembly(typeof(CompareCommand).Assembly).Run(args).Any() ? 0 : 1;
 
 var root = new RootCommand("compare measures this library against its rivals. Anything else is passed to BenchmarkDotNet: try --list flat, or --filter '*Router*' --job short.") { CompareCommand.Create() };
-var parsed = root.Parse(args);
+var parsed = root.Parse(args is [] ? ["--help"] : args);
 if (parsed.Errors.Count > 0)
 {
     foreach (var error in parsed.Errors) Console.Error.WriteLine(error.Message);

@@ -21,8 +21,8 @@ public sealed class PromiseTableTests
     }
 
     [Theory]
-    [InlineData("infer/B/fp32/T16/th2", "moe,torch-loop,torch-sort")]
-    [InlineData("infer/A/fp32/T16/th1", "moe,torch-loop,torch-sort,moe-reference")]
+    [InlineData("infer/B/fp32/T16/th2", "moe,torch-loop,torch-sort,ort-moe,ort-unrolled")]
+    [InlineData("infer/A/fp32/T16/th1", "moe,torch-loop,torch-sort,ort-moe,ort-unrolled,moe-reference")]
     [InlineData("train/A/fp32/T512/th1", "moe,torch-loop,torch-sort")]
     [InlineData("router/E256K8/fp32/T512/th1", "moe,torch-router")]
     public void CasesNameTheirContenders(string @case, string contenders) =>

@@ -32,6 +32,12 @@ public class LayerBenchmarks
     [GlobalSetup(Target = nameof(TorchSort))]
     public void SetUpTorchSort() => SetUp(ContenderNames.TorchSort);
 
+    [GlobalSetup(Target = nameof(OrtMoE))]
+    public void SetUpOrtMoE() => SetUp(ContenderNames.OrtMoE);
+
+    [GlobalSetup(Target = nameof(OrtUnrolled))]
+    public void SetUpOrtUnrolled() => SetUp(ContenderNames.OrtUnrolled);
+
     [GlobalCleanup]
     public void CleanUp() => _contender?.Dispose();
 
@@ -43,6 +49,12 @@ public class LayerBenchmarks
 
     [Benchmark(Description = ContenderNames.TorchSort)]
     public void TorchSort() => _contender!.Run();
+
+    [Benchmark(Description = ContenderNames.OrtMoE)]
+    public void OrtMoE() => _contender!.Run();
+
+    [Benchmark(Description = ContenderNames.OrtUnrolled)]
+    public void OrtUnrolled() => _contender!.Run();
 
     private void SetUp(string contender) => _contender = BoundContender.Layer(contender, Layer, Tokens, Threads);
 }

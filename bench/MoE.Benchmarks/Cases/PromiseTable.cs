@@ -7,26 +7,27 @@ namespace MoE.Benchmarks;
 /// <summary>What each size promises. A promised row that is missing from the report is a failure of the run.</summary>
 public static class PromiseTable
 {
-    private static readonly string[] Layer = [Ours, TorchLoop, TorchSort];
+    private static readonly string[] Inference = [Ours, TorchLoop, TorchSort, OrtMoE, OrtUnrolled];
+    private static readonly string[] Training = [Ours, TorchLoop, TorchSort];
     private static readonly string[] Router = [Ours, TorchRouter];
     private static readonly BenchConfig[] ManyExperts = [.. new[] { 8, 16, 32, 64, 128, 256 }.Select(static e => BenchConfig.Square(512, e, 8))];
 
     /// <summary>The table.</summary>
     public static IReadOnlyList<Promise> Lines { get; } =
     [
-        new(Quick, Infer, BenchConfig.Layers, "fp32", [1, 16, 512], ThreadRule.Each, Layer),
+        new(Quick, Infer, BenchConfig.Layers, "fp32", [1, 16, 512], ThreadRule.Each, Inference),
         new(Quick, Infer, [BenchConfig.A], "fp32", [1, 16], ThreadRule.One, [OurReference]),
-        new(Quick, Train, [BenchConfig.A], "fp32", [512], ThreadRule.One, Layer),
+        new(Quick, Train, [BenchConfig.A], "fp32", [512], ThreadRule.One, Training),
         new(Quick, BenchMode.Router, BenchConfig.Routers, "fp32", [512], ThreadRule.One, Router),
         new(Quick, BenchMode.Router, [BenchConfig.Router(64, 8)], "fp32", [1], ThreadRule.One, Router),
         new(Quick, Infer, [BenchConfig.A], "int8", [1, 16, 512], ThreadRule.One, [Ours, OrtQMoE]) { Pending = true },
         new(Quick, Infer, [BenchConfig.A], "int4", [1, 16, 512], ThreadRule.One, [Ours, OrtQMoE]) { Pending = true },
 
-        new(Full, Infer, BenchConfig.Layers, "fp32", [4096], ThreadRule.Each, Layer),
-        new(Full, Train, [BenchConfig.B], "fp32", [512], ThreadRule.One, Layer),
+        new(Full, Infer, BenchConfig.Layers, "fp32", [4096], ThreadRule.Each, Inference),
+        new(Full, Train, [BenchConfig.B], "fp32", [512], ThreadRule.One, Training),
         new(Full, BenchMode.Router, BenchConfig.Routers, "fp32", [4096], ThreadRule.One, Router),
-        new(Full, Infer, [BenchConfig.A], "fp32", [128, 256, 1024, 2048, 8192, 16384], ThreadRule.One, [Ours, TorchSort]),
-        new(Full, Infer, ManyExperts, "fp32", [4096], ThreadRule.One, [Ours, TorchSort]),
+        new(Full, Infer, [BenchConfig.A], "fp32", [128, 256, 1024, 2048, 8192, 16384], ThreadRule.One, [Ours, TorchSort, OrtMoE, OrtUnrolled]),
+        new(Full, Infer, ManyExperts, "fp32", [4096], ThreadRule.One, [Ours, TorchSort, OrtMoE, OrtUnrolled]),
         new(Full, Infer, [BenchConfig.B], "int8", [1, 16, 512], ThreadRule.One, [Ours, OrtQMoE]) { Pending = true },
         new(Full, Infer, [BenchConfig.B], "int4", [1, 16, 512], ThreadRule.One, [Ours, OrtQMoE]) { Pending = true },
     ];

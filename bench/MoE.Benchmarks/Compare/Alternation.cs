@@ -26,7 +26,7 @@ public sealed class Alternation
     /// <summary>Measures.</summary>
     /// <param name="contenders">Prepared contenders.</param>
     /// <param name="plan">How long.</param>
-    /// <param name="afterRound">Called between rounds, outside the measurement.</param>
+    /// <param name="afterRound">Called between rounds, outside the measurement but within the budget.</param>
     /// <param name="cancellation">Looked at between turns.</param>
     /// <returns>Milliseconds per call, one list per contender, all of equal length.</returns>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
@@ -58,7 +58,7 @@ public sealed class Alternation
     {
         long start = _clock.GetTimestamp();
         var least = TimeSpan.MaxValue;
-        for (int call = 0; call < 2 || _clock.GetElapsedTime(start) < plan.WarmUp; call++)
+        for (int call = 0; call < 1 || _clock.GetElapsedTime(start) < plan.WarmUp; call++)
         {
             cancellation.ThrowIfCancellationRequested();
             var time = Turn(contender, firstInput + call, 1);

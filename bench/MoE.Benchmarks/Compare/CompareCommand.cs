@@ -9,7 +9,8 @@ namespace MoE.Benchmarks;
 /// <summary>The verb <c>compare</c>.</summary>
 internal static class CompareCommand
 {
-    private const int TableWidth = 140;
+    // Wide enough for any line where there is no terminal to fit.
+    private const int RedirectedWidth = 200;
 
     /// <summary>The verb with its options.</summary>
     public static Command Create()
@@ -18,7 +19,8 @@ internal static class CompareCommand
         size.AcceptOnlyFromAmong("quick", "full");
         var threads = new Option<int[]>("--threads")
         {
-            Description = "thread counts, such as 1,2",
+            Description = "thread counts, separated by commas",
+            HelpName = "1,2",
             CustomParser = ParseThreads,
             DefaultValueFactory = static _ => Environment.ProcessorCount > 1 ? [1, 2] : [1],
         };
@@ -56,20 +58,23 @@ internal static class CompareCommand
 
     private static CompareOutcome Watch(Func<ICompareView, CompareOutcome> work)
     {
-        if (Console.IsErrorRedirected) return work(new PlainView(Console.Error));
+        if (Console.IsErrorRedirected) return work(new PlainView(Console.Error, TimeProvider.System));
         return BarView.Show(AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) }), work);
     }
 
     private static void Tell(CompareOutcome outcome, CompareSize size, string json)
     {
-        if (Console.IsOutputRedirected) AnsiConsole.Profile.Width = TableWidth;
+        if (Console.IsOutputRedirected) AnsiConsole.Profile.Width = RedirectedWidth;
         CompareTable.Write(AnsiConsole.Console, outcome.Report);
         var pending = PromiseTable.Pending(size);
         if (pending.Count > 0) Console.WriteLine($"Not in this version yet: {string.Join("; ", pending)}.");
         Console.WriteLine($"Report: {json}");
         if (outcome.Cancelled) Console.Error.WriteLine("Cancelled; the finished rows are in the report.");
         foreach (string problem in outcome.Problems) Console.Error.WriteLine($"PROBLEM {problem}");
-        if (outcome.Missing.Count > 0) Console.Error.WriteLine($"{outcome.Missing.Count} promised rows are missing: {string.Join("; ", outcome.Missing)}");
+        if (outcome.Missing.Count == 0) return;
+        Console.Error.WriteLine($"{outcome.Missing.Count} promised rows are missing.");
+        if (outcome.Cancelled) return;
+        foreach (string row in outcome.Missing) Console.Error.WriteLine($"MISSING {row}");
     }
 
     private static int[] ParseThreads(ArgumentResult result)

@@ -73,15 +73,19 @@ internal sealed class CompareRun : IDisposable
             // Garbage of the preparation is not collected at a contender's cost.
             GC.Collect();
             GC.WaitForPendingFinalizers();
-            var probes = _probes.Measure(@case.Threads);
-            var alternation = new Alternation(_clock, _probes.EmptyCaches);
-            var samples = alternation.Measure(contenders, SamplePlan.For(@case.Mode, _size), _view.Tick, cancellation);
+            var samples = new Alternation(_clock, _probes.EmptyCaches).Measure(contenders, SamplePlan.For(@case.Mode, _size), AfterRound, cancellation);
             var measured = contenders.Select((c, i) => new MeasuredContender(c.Name, SampleSummary.Of(samples[i]), agreements[i].MaxAbsDiff));
-            rows.AddRange(CompareRow.Of(new MeasuredCase(@case, probes, model.WeightBytes(@case), [.. measured])));
+            rows.AddRange(CompareRow.Of(new MeasuredCase(@case, _probes.EndCase(), model.WeightBytes(@case), [.. measured])));
         }
 
         _rows.AddRange(rows);
         _view.Done(@case, rows);
+
+        void AfterRound()
+        {
+            if (@case.Mode != BenchMode.Router) _probes.Turn(@case.Threads);
+            _view.Tick();
+        }
     }
 
     // The contenders that exist and agree with the reference.

@@ -1,8 +1,9 @@
 namespace MoE.Benchmarks;
 
 /// <summary>One line per case, for files and pipes.</summary>
-internal sealed class PlainView(TextWriter writer) : ICompareView
+internal sealed class PlainView(TextWriter writer, TimeProvider clock) : ICompareView
 {
+    private readonly long _start = clock.GetTimestamp();
     private int _cases;
     private int _done;
 
@@ -23,7 +24,7 @@ internal sealed class PlainView(TextWriter writer) : ICompareView
     public void Done(BenchCase @case, IReadOnlyList<CompareRow> rows)
     {
         var times = rows.Select(static r => $"{r.Contender} {CompareTable.Milliseconds(r.MedianMs)} ms");
-        writer.WriteLine($"[{++_done}/{_cases}] {@case}: {string.Join(", ", times)}");
+        writer.WriteLine($"[{++_done}/{_cases}, {clock.GetElapsedTime(_start).TotalSeconds:0} s] {@case}: {string.Join(", ", times)}");
     }
 
     /// <inheritdoc/>

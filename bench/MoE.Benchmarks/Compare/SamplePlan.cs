@@ -12,7 +12,7 @@ public sealed record SamplePlan
     /// <summary>No new round starts after this, once <see cref="MinRounds"/> are done.</summary>
     public required TimeSpan Budget { get; init; }
 
-    /// <summary>Each contender runs this long before anything is kept, and twice at least: the JIT reaches its last tier, pools start their threads.</summary>
+    /// <summary>Each contender runs this long before anything is kept, and once at least: the JIT reaches its last tier, pools start their threads.</summary>
     public TimeSpan WarmUp { get; init; } = TimeSpan.FromMilliseconds(200);
 
     /// <summary>A turn repeats the call until it lasts this long; zero: one call per turn.</summary>

@@ -1,3 +1,4 @@
+using MoE.Onnx;
 using static MoE.Benchmarks.BenchMode;
 using static MoE.Benchmarks.ContenderNames;
 
@@ -12,6 +13,8 @@ internal static class ContenderRegistry
         [(OurReference, Infer, "fp32")] = static (model, _) => new EngineInference(OurReference, model, new ReferenceLayer(model.Layer.Spec!, model.Weights)),
         [(TorchLoop, Infer, "fp32")] = static (model, threads) => new TorchInference(TorchLoop, model, new TorchLoopForm(model, training: false), threads),
         [(TorchSort, Infer, "fp32")] = static (model, threads) => new TorchInference(TorchSort, model, new TorchSortForm(model, training: false), threads),
+        [(OrtMoE, Infer, "fp32")] = static (model, threads) => new OrtInference(OrtMoE, model, OnnxLayerForm.Contrib, threads),
+        [(OrtUnrolled, Infer, "fp32")] = static (model, threads) => new OrtInference(OrtUnrolled, model, OnnxLayerForm.Portable, threads),
         [(Ours, Train, "fp32")] = static (model, threads) => new TorchTraining(Ours, model, new LibraryForm(model), threads),
         [(TorchLoop, Train, "fp32")] = static (model, threads) => new TorchTraining(TorchLoop, model, new TorchLoopForm(model, training: true), threads),
         [(TorchSort, Train, "fp32")] = static (model, threads) => new TorchTraining(TorchSort, model, new TorchSortForm(model, training: true), threads),

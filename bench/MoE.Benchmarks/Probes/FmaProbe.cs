@@ -8,17 +8,11 @@ internal static class FmaProbe
 {
     private const int Chains = 12;
     private const int Steps = 400_000;
-    private const int Repeats = 8;
+    private const int Repeats = 4;
 
-    /// <summary>The best of several short runs, in GFLOP/s.</summary>
+    /// <summary>The best of a few runs of a millisecond or so, in GFLOP/s.</summary>
     /// <param name="threads">Threads that run at the same time.</param>
-    public static double Measure(int threads)
-    {
-        double flops = 2.0 * Chains * Steps * Lanes * threads;
-        var sums = new float[threads];
-        Run(sums[..]);
-        return flops / Run(sums).TotalNanoseconds;
-    }
+    public static double Measure(int threads) => 2.0 * Chains * Steps * Lanes * threads / Run(new float[threads]).TotalNanoseconds;
 
     private static int Lanes => Vector512.IsHardwareAccelerated ? 16 : Vector256.IsHardwareAccelerated ? 8 : 4;
 

@@ -9,7 +9,7 @@ internal sealed unsafe class ReadProbe : IDisposable
 {
     private const nuint Bytes = 256 << 20;
     private const nuint EvictedBytes = 64 << 20;
-    private const int Repeats = 5;
+    private const int Repeats = 2;
 
     private readonly float* _data;
 
@@ -20,7 +20,7 @@ internal sealed unsafe class ReadProbe : IDisposable
         NativeMemory.Fill(_data, Bytes, 1);
     }
 
-    /// <summary>The best of several passes, in GB/s.</summary>
+    /// <summary>The best of two passes, in GB/s.</summary>
     /// <param name="threads">Threads, each with an equal share of the array.</param>
     public double Measure(int threads)
     {

@@ -20,10 +20,10 @@ public sealed record CompareReport
     /// <summary>Logical processors.</summary>
     public required int Cores { get; init; }
 
-    /// <summary>Measured peak of fused multiply-adds in GFLOP/s by thread count: the median over the run.</summary>
+    /// <summary>Measured peak of fused multiply-adds in GFLOP/s by thread count: the median over the cases.</summary>
     public required IReadOnlyDictionary<int, double> FmaProbeGflops { get; init; }
 
-    /// <summary>Measured read bandwidth in GB/s by thread count: the median over the run.</summary>
+    /// <summary>Measured read bandwidth in GB/s by thread count: the median over the cases.</summary>
     public required IReadOnlyDictionary<int, double> ReadProbeGbs { get; init; }
 
     /// <summary>The measured rows.</summary>
@@ -97,8 +97,8 @@ public sealed record CompareRow
             MinMs = c.Times.Min,
             Spread = c.Times.Spread,
             RatioToOurs = c.Times.Median / ours,
-            FmaShare = @case.Mode == BenchMode.Router ? null : @case.Flops / (c.Times.Median * 1e6) / measured.Probes.FmaGflops,
-            ReadShare = @case.Mode == BenchMode.Infer ? measured.WeightBytes / (c.Times.Median * 1e6) / measured.Probes.ReadGbs : null,
+            FmaShare = @case.Mode == BenchMode.Router ? null : @case.Flops / (c.Times.Median * 1e6) / measured.Probes?.FmaGflops,
+            ReadShare = @case.Mode == BenchMode.Infer ? measured.WeightBytes / (c.Times.Median * 1e6) / measured.Probes?.ReadGbs : null,
             MaxAbsDiff = c.MaxAbsDiff,
         })];
     }

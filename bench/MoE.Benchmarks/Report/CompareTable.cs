@@ -3,35 +3,39 @@ using Spectre.Console;
 
 namespace MoE.Benchmarks;
 
-/// <summary>The report as a table.</summary>
+/// <summary>The report as a table that fits a terminal of eighty columns.</summary>
 internal static class CompareTable
 {
-    /// <summary>Writes the table and the probes below it.</summary>
+    private static readonly string[] Numbers = ["median ms", "min ms", "spread", "ratio", "FMA", "read", "diff"];
+
+    /// <summary>Writes the table and what it needs to be read.</summary>
     public static void Write(IAnsiConsole console, CompareReport report)
     {
-        var table = new Table().Border(TableBorder.Minimal);
-        table.AddColumn("case");
-        table.AddColumn("contender");
-        foreach (string column in (string[])["median ms", "min ms", "spread", "ratio to ours", "of FMA", "of read", "max diff"])
-            table.AddColumn(new TableColumn(column).RightAligned());
-        string last = "";
-        foreach (var row in report.Rows)
+        var table = new Table().Border(TableBorder.None);
+        table.AddColumn(new TableColumn("").NoWrap().PadLeft(0));
+        foreach (string number in Numbers) table.AddColumn(new TableColumn(number).RightAligned().NoWrap().PadLeft(0));
+        foreach (var rows in report.Rows.GroupBy(static r => r.Case))
         {
-            if (last.Length > 0 && row.Case != last) table.AddEmptyRow();
-            table.AddRow(row.Case == last ? "" : row.Case, row.Contender, Milliseconds(row.MedianMs), Milliseconds(row.MinMs), Percent(row.Spread),
-                row.RatioToOurs is { } ratio ? ratio.ToString(ratio < 10 ? "0.00" : "0.0", CultureInfo.InvariantCulture) : "", Percent(row.FmaShare), Percent(row.ReadShare),
-                row.MaxAbsDiff.ToString("0.0e+0", CultureInfo.InvariantCulture));
-            last = row.Case;
+            table.AddEmptyRow();
+            table.AddRow(new Text(rows.Key, new Style(decoration: Decoration.Bold)));
+            foreach (var row in rows)
+                table.AddRow($"  {row.Contender}", Milliseconds(row.MedianMs), Milliseconds(row.MinMs), Percent(row.Spread), Ratio(row.RatioToOurs), Percent(row.FmaShare), Percent(row.ReadShare), Text("0.0e+0", row.MaxAbsDiff));
         }
 
         console.Write(table);
+        console.WriteLine();
+        console.WriteLine($"ratio: median over that of {ContenderNames.Ours}, above 1 {ContenderNames.Ours} is faster; FMA, read: share of the probe; diff: largest from the reference.");
         foreach (var (threads, gflops) in report.FmaProbeGflops)
-            console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{threads} thread{(threads == 1 ? "" : "s")}: {gflops:0} GFLOP/s of fused multiply-adds, {report.ReadProbeGbs[threads]:0.0} GB/s read"));
+            console.WriteLine($"Probes with {threads} thread{(threads == 1 ? "" : "s")}: {Text("0", gflops)} GFLOP/s of fused multiply-adds, {Text("0.0", report.ReadProbeGbs[threads])} GB/s read.");
         console.WriteLine(report.Machine);
     }
 
     /// <summary>A time with three significant digits.</summary>
-    public static string Milliseconds(double ms) => ms.ToString(ms < 0.01 ? "0.00000" : ms < 1 ? "0.0000" : ms < 10 ? "0.00" : ms < 100 ? "0.0" : "0", CultureInfo.InvariantCulture);
+    public static string Milliseconds(double ms) => Text(ms < 0.01 ? "0.00000" : ms < 0.1 ? "0.0000" : ms < 1 ? "0.000" : ms < 10 ? "0.00" : ms < 100 ? "0.0" : "0", ms);
 
-    private static string Percent(double? share) => share is { } s ? (100 * s).ToString("0", CultureInfo.InvariantCulture) + "%" : "";
+    private static string Ratio(double? ratio) => ratio is { } r ? Text(r < 10 ? "0.00" : "0.0", r) : "";
+
+    private static string Percent(double? share) => share is { } s ? Text("0", 100 * s) + "%" : "";
+
+    private static string Text(string format, double value) => value.ToString(format, CultureInfo.InvariantCulture);
 }
