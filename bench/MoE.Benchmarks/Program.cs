@@ -3,7 +3,10 @@ using BenchmarkDotNet.Running;
 using MoE.Benchmarks;
 
 if (args is not ([] or ["compare" or "--help" or "-h" or "-?", ..]))
-    return BenchmarkSwitcher.FromAssembly(typeof(CompareCommand).Assembly).Run(args).Any() ? 0 : 1;
+{
+    var summaries = BenchmarkSwitcher.FromAssembly(typeof(CompareCommand).Assembly).Run(args).ToList();
+    return summaries.Any(static s => s.HasCriticalValidationErrors || s.Reports.Any(static r => !r.Success)) ? 1 : 0;
+}
 
 var root = new RootCommand("compare measures this library against its rivals. Anything else is passed to BenchmarkDotNet: try --list flat, or --filter '*Router*' --job short.") { CompareCommand.Create() };
 var parsed = root.Parse(args is [] ? ["--help"] : args);

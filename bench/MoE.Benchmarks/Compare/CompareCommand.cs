@@ -50,8 +50,8 @@ internal static class CompareCommand
 
         void Cancel(PosixSignalContext context)
         {
-            // The first asks for an orderly end; the second gets what it wants.
-            context.Cancel = !cancel.IsCancellationRequested;
+            // However often it comes: the parent passes on what a whole process group may have got already.
+            context.Cancel = true;
             cancel.Cancel();
         }
     }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 
 namespace MoE.Benchmarks;
 
@@ -6,10 +7,12 @@ namespace MoE.Benchmarks;
 /// The OpenMP threads of libtorch spin while they wait, on the cores that the next contender needs. They read how to wait from the environment when the process starts,
 /// so the program starts itself again where the environment does not say so.
 /// </summary>
-internal static class PassiveWait
+internal static partial class PassiveWait
 {
     public const string Name = "OMP_WAIT_POLICY";
     public const string Value = "passive";
+
+    private const int SigTerm = 15;
 
     /// <summary>True in a process that was started rightly.</summary>
     public static bool IsSet => string.Equals(Environment.GetEnvironmentVariable(Name), Value, StringComparison.OrdinalIgnoreCase);
@@ -23,10 +26,19 @@ internal static class PassiveWait
         if (Path.GetFileNameWithoutExtension(program).Equals("dotnet", StringComparison.OrdinalIgnoreCase)) start.ArgumentList.Add(typeof(PassiveWait).Assembly.Location);
         foreach (string arg in args) start.ArgumentList.Add(arg);
         start.Environment[Name] = Value;
-        // Ctrl+C reaches the child as well, which ends in order; this process only waits for it.
-        Console.CancelKeyPress += static (_, e) => e.Cancel = true;
         using var child = Process.Start(start)!;
+        // Ctrl+C reaches the child by itself, which ends in order; this process only waits for it. A request to end comes here alone.
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, static context => context.Cancel = true);
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context =>
+        {
+            context.Cancel = true;
+            if (OperatingSystem.IsWindows()) child.Kill();
+            else _ = Kill(child.Id, SigTerm);
+        });
         child.WaitForExit();
         return child.ExitCode;
     }
+
+    [LibraryImport("libc", EntryPoint = "kill")]
+    private static partial int Kill(int process, int signal);
 }
