@@ -24,8 +24,8 @@ internal sealed class ListVerb(IAnsiConsole console, IReadOnlyList<Reproduction>
 
     private Table Table()
     {
-        var table = new Table().Border(TableBorder.Simple);
-        foreach (string column in new[] { "id", "what", "--ablate" }) table.AddColumn(column);
+        var table = new Table().Border(TableBorder.None);
+        foreach (string column in new[] { "id", "what", "--ablate" }) table.AddColumn(new TableColumn($"[dim]{column}[/]") { Padding = new Padding(0, 0, 2, 0) });
         foreach (var sample in samples) table.AddRow(Markup.Escape(sample.Id), Markup.Escape(sample.Title), Markup.Escape(string.Join(", ", sample.Ablations.Select(static a => a.Name))));
         return table;
     }

@@ -9,11 +9,9 @@ public static class ClaimScreen
     /// <summary>A table of all claims and controls with measurement, bound and verdict.</summary>
     public static IRenderable Table(RunResult result)
     {
-        var table = new Spectre.Console.Table().Border(TableBorder.Simple).Expand();
-        table.AddColumn(new TableColumn("claim"));
-        table.AddColumn(new TableColumn("measured (95 % interval)").RightAligned().NoWrap());
-        table.AddColumn(new TableColumn("bound").NoWrap());
-        table.AddColumn(new TableColumn("verdict").NoWrap());
+        var table = new Spectre.Console.Table().Border(TableBorder.None);
+        foreach (string column in new[] { "claim", "measured", "bound", "verdict" })
+            table.AddColumn(new TableColumn($"[dim]{column}[/]") { NoWrap = column != "claim", Padding = new Padding(0, 0, 2, 0), Alignment = column == "measured" ? Justify.Right : Justify.Left });
         foreach (var claim in result.Claims) Add(table, claim, "");
         foreach (var control in result.Controls) Add(table, control, "control: ");
         return table;

@@ -34,7 +34,7 @@ public sealed class RunProgress
     public static void Show(IAnsiConsole console, string title, Action<RunProgress> run)
     {
         if (console.Profile.Capabilities is { Interactive: true, Ansi: true }) ShowBar(console, title, run);
-        else run(new RunProgress(static _ => { }, line => console.WriteLine(line)));
+        else run(new RunProgress(static _ => { }, line => console.Profile.Out.Writer.WriteLine(line)));
     }
 
     private static void ShowBar(IAnsiConsole console, string title, Action<RunProgress> run) =>

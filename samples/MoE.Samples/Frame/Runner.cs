@@ -69,8 +69,11 @@ public sealed class Runner(IAnsiConsole console, RunOptions options, Cancellatio
         if (findings.Screen.Count == 0) console.Write(ClaimScreen.Table(result));
         console.Write(ClaimScreen.Verdicts(result));
         if (findings.Page is { } page && result.Seeds.Count > 0) WriteReport(result, page);
-        foreach (string line in findings.Next) console.WriteLine(line);
+        foreach (string line in findings.Next) Line(line);
     }
+
+    // Past the layout, which would break paths at the width of the console.
+    private void Line(string words) => console.Profile.Out.Writer.WriteLine(words);
 
     private void WriteReport(RunResult result, Func<RunResult, HtmlPage> page)
     {
@@ -78,7 +81,7 @@ public sealed class Runner(IAnsiConsole console, RunOptions options, Cancellatio
         try
         {
             AtomicFile.Write(path, page(result).ToHtml());
-            console.WriteLine($"Report with charts and all claims: {path} ({result.Seconds:0} s)");
+            Line($"Report with charts and all claims: {path} ({result.Seconds:0} s)");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

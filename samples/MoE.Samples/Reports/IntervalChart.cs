@@ -37,8 +37,9 @@ public static class IntervalChart
             string series = r == 0 ? "s1" : "s0";
             content.Add(Svg.Words(Left - 14, y + 4, rows[r].Name, r == 0 ? "name first" : "name", "end"));
             foreach (double value in rows[r].Values) content.Add(Svg.Make("circle", $"seed {series}", ("cx", X(value)), ("cy", y - 9), ("r", 3d)).Tip($"{value:0.00}"));
-            if (double.IsFinite(interval.Low)) content.Add(Svg.Make("line", $"line {series}", ("x1", X(interval.Low)), ("x2", X(interval.High)), ("y1", y + 5), ("y2", y + 5)));
-            content.Add(Svg.Make("circle", $"dot {series}", ("cx", X(interval.Mean)), ("cy", y + 5), ("r", 5d)).Tip($"mean {interval.Mean:0.00} [{interval.Low:0.00}, {interval.High:0.00}]"));
+            bool spread = double.IsFinite(interval.Low);
+            if (spread) content.Add(Svg.Make("line", $"line {series}", ("x1", X(interval.Low)), ("x2", X(interval.High)), ("y1", y + 5), ("y2", y + 5)));
+            content.Add(Svg.Make("circle", $"dot {series}", ("cx", X(interval.Mean)), ("cy", y + 5), ("r", 5d)).Tip(spread ? $"mean {interval.Mean:0.00} [{interval.Low:0.00}, {interval.High:0.00}]" : $"{interval.Mean:0.00}"));
         }
 
         return Svg.Drawing(Width, bottom + Bottom, label, [.. content]);

@@ -41,8 +41,7 @@ public static class QuickstartPage
             ["model", "parameters", "operations per image", "accuracy, mean ± sd", "mixture minus it [95 %]"],
             summary.Models.Select((m, i) =>
             {
-                var accuracy = Interval.Over(m.Accuracies);
-                return (IReadOnlyList<string>)[m.Name, $"{m.Parameters:N0}", $"{m.Flops:N0}", $"{accuracy.Mean:0.0} ± {accuracy.Sd:0.0} %",
+                return (IReadOnlyList<string>)[m.Name, $"{m.Parameters:N0}", $"{m.Flops:N0}", summary.Accuracy(m),
                     i == 0 ? "" : Signed.Text(summary.Lead(m))];
             })),
         HtmlPage.Paragraph("Differences are paired by seed: both models saw the same split. The intervals are about splits of these images, not about new writers."),

@@ -101,10 +101,10 @@ public sealed class QuickstartSample : Reproduction
         [
             "Next, after `dotnet run -c Release --project samples/MoE.Samples --`:",
             "  list                  what else runs",
-            "  run extend-gate       your own gate in 40 lines (samples/MoE.Samples/Extending)",
+            "  run extend-gate       your own gate in 40 lines",
             "  --ablate balancing    the same without the load-balancing loss",
-            "Or change one line of samples/MoE.Samples/Papers/Quickstart/MoEClassifier.cs and run again:",
-            "  RouterProfiles.Mixtral(experts: 8) -> RouterProfiles.DeepSeekV3(8, k: 2, groups: 2, keepGroups: 1, 1.0)",
+            "Or change one line of samples/MoE.Samples/Papers/Quickstart/MoEClassifier.cs:",
+            "  Mixtral(experts: 8) -> DeepSeekV3(8, k: 2, groups: 2, keepGroups: 1, 1.0)",
         ]);
         findings.Page = result => QuickstartPage.Of(summary, result);
     }

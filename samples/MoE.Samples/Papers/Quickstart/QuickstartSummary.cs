@@ -16,7 +16,7 @@ public sealed class QuickstartSummary
         int few = DenseClassifier.WidthOfEqualFlops, many = DenseClassifier.WidthOfEqualParameters;
         Models =
         [
-            new($"mixture, top {MoEClassifier.Spec.Router.TopK} of {MoEClassifier.Spec.Router.Experts} experts", mixture, DenseClassifier.MixtureFlops, [.. runs.Select(static r => r.Mixture.Accuracy)]),
+            new($"mixture, top {MoEClassifier.Spec.Router.TopK} of {MoEClassifier.Spec.Router.Experts}", mixture, DenseClassifier.MixtureFlops, [.. runs.Select(static r => r.Mixture.Accuracy)]),
             new("dense, equal operations", Head(few), DenseClassifier.Flops(few), [.. runs.Select(static r => r.EqualFlops)]),
             new("dense, equal parameters", Head(many), DenseClassifier.Flops(many), [.. runs.Select(static r => r.EqualParameters)]),
             new("mixture, random experts", mixture, DenseClassifier.MixtureFlops, [.. runs.Select(static r => r.Random.Accuracy)]),
@@ -41,11 +41,19 @@ public sealed class QuickstartSummary
     /// <summary>The mixture's accuracy minus a rival's, paired by seed.</summary>
     public Interval Lead(ModelRow rival) => Interval.Over([.. Models[0].Accuracies.Zip(rival.Accuracies, static (a, b) => a - b)]);
 
+    /// <summary>Mean and standard deviation of a model's accuracy.</summary>
+    public string Accuracy(ModelRow model)
+    {
+        var accuracy = Interval.Over(model.Accuracies);
+        return accuracy.Count == 1 ? $"{accuracy.Mean:0.0} %" : $"{accuracy.Mean:0.0} ± {accuracy.Sd:0.0} %";
+    }
+
     /// <summary>The outcome against the dense rivals, in one sentence.</summary>
     public string Outcome
     {
         get
         {
+            if (Runs.Count == 1) return "One seed gives no verdict against the rivals.";
             string Against(int model, string equal)
             {
                 var lead = Lead(Models[model]);

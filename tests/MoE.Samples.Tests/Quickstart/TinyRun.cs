@@ -1,0 +1,39 @@
+using System.Text.Json;
+using MoE.Samples.Digits;
+using MoE.Samples.Papers.Quickstart;
+
+namespace MoE.Samples.Tests.Quickstart;
+
+/// <summary>The quickstart with two seeds and a few epochs, through the command line.</summary>
+public sealed class TinyRun : IDisposable
+{
+    private static readonly Recipe Tiny = new(Seeds: 2, Epochs: 12, Rates: [0.02]);
+    private readonly TemporaryFolder _folder = new();
+
+    public TinyRun() => (Whole, Output) = Run("whole");
+
+    /// <summary>The result with everything switched on.</summary>
+    internal JsonElement Whole { get; }
+
+    /// <summary>What it printed.</summary>
+    internal string Output { get; }
+
+    /// <summary>Its report.</summary>
+    internal string Report => File.ReadAllText(Path.Combine(_folder.Path, "whole", "quickstart", "report.html"));
+
+    public void Dispose() => _folder.Dispose();
+
+    /// <summary>Another run.</summary>
+    internal (JsonElement Result, string Output) Run(string name, params string[] args)
+    {
+        string json = Path.Combine(_folder.Path, name, "result.json");
+        var outcome = Shell.Run([new QuickstartSample(Tiny)], ["run", "quickstart", "--json", json, "--out", Path.Combine(_folder.Path, name), .. args]);
+        Assert.Equal((0, ""), (outcome.ExitCode, outcome.Error));
+        return (JsonDocument.Parse(File.ReadAllText(json)).RootElement, outcome.Output);
+    }
+
+    internal static JsonElement Claim(JsonElement result, string id) =>
+        result.GetProperty("claims").EnumerateArray().Concat(result.GetProperty("controls").EnumerateArray()).Single(c => c.GetProperty("id").GetString() == id);
+
+    internal static string Verdict(JsonElement result, string id) => Claim(result, id).GetProperty("verdict").GetString()!;
+}
