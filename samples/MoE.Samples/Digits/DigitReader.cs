@@ -5,7 +5,7 @@ namespace MoE.Samples.Digits;
 /// <summary>Reads gzipped lines of 64 pixel counts (0..16) and a label (0..9). The file is not trusted: every length is checked before it is used.</summary>
 public static class DigitReader
 {
-    private const int MaxImages = 100_000;
+    private const int MaxImages = 20_000;
     private const int MaxLine = 65 * 3;
     private const int FullPixel = 16;
 
