@@ -25,13 +25,3 @@ public sealed record Promise(CompareSize Size, BenchMode Mode, IReadOnlyList<Ben
     public override string ToString() =>
         $"{Mode.ToString().ToLowerInvariant()} {string.Join(", ", Configs.Select(static c => c.Name))} {DType} T {string.Join(", ", Tokens)}";
 }
-
-/// <summary>The thread counts of a promise.</summary>
-public enum ThreadRule
-{
-    /// <summary>Every count asked for.</summary>
-    Each,
-
-    /// <summary>One thread only.</summary>
-    One,
-}
