@@ -13,12 +13,13 @@ public sealed class CapacitySpecTests
     public void Megatron_rounds_up(int routes, int experts, double factor, int minimum, int expected) =>
         Assert.Equal(expected, new CapacitySpec { Factor = factor, Minimum = minimum }.Of(routes, experts, 1));
 
-    // Recorded from V-MoE compute_capacity(tokens, experts, factor, ceil, multiple), 942a78b.
+    // Recorded from V-MoE compute_capacity(tokens, experts, factor, ceil, multiple), 942a78b; the last by hand.
     [Theory]
     [InlineData(16, 4, 1.0, 4, 4)]
     [InlineData(17, 4, 1.25, 4, 8)]
     [InlineData(10, 8, 1.05, 1, 2)]
     [InlineData(196, 32, 1.05, 4, 8)]
+    [InlineData(9, 4, 1.0, 2, 4)]
     public void VMoE_rounds_up_to_a_multiple(int tokens, int experts, double factor, int multiple, int expected) =>
         Assert.Equal(expected, new CapacitySpec { Factor = factor, Multiple = multiple }.Of(tokens, experts, 1));
 
