@@ -35,7 +35,7 @@ internal sealed class RunVerb(IAnsiConsole console, TextWriter error, IReadOnlyL
 
         var runner = new Runner(console, options, cancellation);
         var results = new List<RunResult>();
-        bool cancelled = false, damaged = false;
+        bool cancelled = false, damaged = false, broken = false;
         foreach (var sample in chosen)
         {
             if (cancelled)
@@ -44,16 +44,31 @@ internal sealed class RunVerb(IAnsiConsole console, TextWriter error, IReadOnlyL
                 continue;
             }
 
+            if (id == All) console.MarkupLineInterpolated($"\n[bold]{sample.Id}[/]: {sample.Title}");
             var outcome = runner.Run(sample);
             results.Add(outcome.Result);
             cancelled = outcome.Cancelled;
             damaged |= outcome.Damaged;
+            broken |= outcome.Broken;
         }
 
-        if (settings.Json(parsed) is { } file) AtomicFile.Write(file, id == All ? ResultJson.Write(results) : ResultJson.Write(results[0]));
+        if (settings.Json(parsed) is { } file && Unwritten(file, id == All ? ResultJson.Write(results) : ResultJson.Write(results[0])) is { } lost) return Refuse(lost);
         if (cancelled) return ExitCode.Cancelled;
-        if (results.Any(static r => r.ExactFailed)) return ExitCode.ExactClaimFailed;
+        if (broken || results.Any(static r => r.ExactFailed)) return ExitCode.ExactClaimFailed;
         return damaged ? ExitCode.Usage : ExitCode.Ran;
+    }
+
+    private static string? Unwritten(string file, string json)
+    {
+        try
+        {
+            AtomicFile.Write(file, json);
+            return null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return $"--json {file}: cannot be written: {e.Message}";
+        }
     }
 
     private string? Refusal(string id, IReadOnlyList<Reproduction> chosen, string? mechanism)

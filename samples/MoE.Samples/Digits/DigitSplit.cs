@@ -65,7 +65,12 @@ public sealed class DigitSplit : IDisposable
         [.. rows.SelectMany(r => images.Pixels.AsSpan(r * DigitImages.Size, DigitImages.Size).ToArray())],
         [.. rows.Select(r => images.Labels[r])]);
 
-    private static (Tensor Images, Tensor Labels) Tensors(DigitImages images) => (
-        tensor(images.Pixels, images.Count, DigitImages.Size).DetachFromDisposeScope(),
-        tensor(Array.ConvertAll(images.Labels, static l => (long)l)).DetachFromDisposeScope());
+    // Copied into libtorch's own memory: a tensor of a managed array begins at any address, and its products are rounded by the address.
+    private static (Tensor Images, Tensor Labels) Tensors(DigitImages images)
+    {
+        using var scope = NewDisposeScope();
+        return (
+            tensor(images.Pixels, images.Count, DigitImages.Size).clone().DetachFromDisposeScope(),
+            tensor(Array.ConvertAll(images.Labels, static l => (long)l)).clone().DetachFromDisposeScope());
+    }
 }

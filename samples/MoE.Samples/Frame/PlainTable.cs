@@ -11,8 +11,9 @@ public static class PlainTable
     public static Table Make(string first, params IEnumerable<string> others)
     {
         var table = new Table().Border(TableBorder.None);
-        table.AddColumn(new TableColumn(Heading(first)) { NoWrap = true, Padding = new Padding(0, 0, 0, 0) });
-        foreach (string name in others) table.AddColumn(new TableColumn(Heading(name)) { NoWrap = true, Alignment = Justify.Right, Padding = new Padding(2, 0, 0, 0) });
+        table.AddColumn(new TableColumn(Heading(first)) { NoWrap = true });
+        foreach (string name in others) table.AddColumn(new TableColumn(Heading(name)) { NoWrap = true, Alignment = Justify.Right });
+        foreach (var column in table.Columns) column.Padding = new Padding(0, 0, column == table.Columns[^1] ? 0 : 2, 0);
         return table;
     }
 

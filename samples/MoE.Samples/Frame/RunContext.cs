@@ -31,6 +31,8 @@ public sealed class RunContext
     /// <summary>True once the run was stopped before its end.</summary>
     public bool Cancelled { get; private set; }
 
+    internal void Cancel() => Cancelled = true;
+
     /// <summary>True where a mechanism is to be left out.</summary>
     public bool Without(string mechanism) => Ablated == mechanism;
 

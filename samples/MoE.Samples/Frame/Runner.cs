@@ -11,7 +11,8 @@ public sealed class Runner(IAnsiConsole console, RunOptions options, Cancellatio
     /// <param name="Result">The result; complete in form even where nothing was measured.</param>
     /// <param name="Cancelled">It was stopped before its end.</param>
     /// <param name="Damaged">A data file could not be read.</param>
-    public sealed record Outcome(RunResult Result, bool Cancelled, bool Damaged);
+    /// <param name="Broken">The sample threw what it should not.</param>
+    public sealed record Outcome(RunResult Result, bool Cancelled, bool Damaged, bool Broken);
 
     /// <summary>Runs it, prints what it found and writes its report.</summary>
     public Outcome Run(Reproduction sample)
@@ -27,15 +28,21 @@ public sealed class Runner(IAnsiConsole console, RunOptions options, Cancellatio
             {
                 sample.Run(context, findings);
             }
-            catch (Exception e) when (e is MissingDataException or InvalidDataException)
+            catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+            {
+                context.Cancel();
+            }
+            catch (Exception e)
             {
                 problem = e;
             }
         });
 
         var result = Result(sample, context!.FinishedSeeds, findings, watch.Elapsed, problem?.Message ?? (context.Cancelled ? "cancelled before it was measured" : "not measured"));
-        Print(result, findings, context.Cancelled, problem?.Message);
-        return new(result, context.Cancelled, problem is InvalidDataException);
+        bool expected = problem is null or MissingDataException or InvalidDataException;
+        // A mistake of the sample does not take the others down; whoever mends it needs the whole story.
+        Print(result, findings, context.Cancelled, expected ? problem?.Message : $"{problem}");
+        return new(result, context.Cancelled, problem is InvalidDataException, !expected);
     }
 
     /// <summary>The result of a sample that was never begun.</summary>

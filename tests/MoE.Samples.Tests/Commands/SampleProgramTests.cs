@@ -154,6 +154,17 @@ public sealed class SampleProgramTests : IDisposable
     }
 
     [Fact]
+    public void A_sample_that_throws_returns_1_and_does_not_stop_the_others()
+    {
+        var broken = new FakeSample("broken", static (_, _) => throw new FormatException("a mistake"), static (_, _) => 0);
+        var outcome = Shell.Run([broken, FakeSample.Good()], "run", "all", "--json", Json);
+        Assert.Equal(ExitCode.ExactClaimFailed, outcome.ExitCode);
+        Assert.Contains("FormatException", outcome.Output, StringComparison.Ordinal);
+        Assert.Equal(["not-run", "not-run"], Verdicts(Read()[0]));
+        Assert.Equal(["holds", "holds"], Verdicts(Read()[1]));
+    }
+
+    [Fact]
     public void A_claim_that_is_not_declared_is_a_mistake_of_the_sample()
     {
         var sample = new Undeclared();

@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using MoE.Samples.Digits;
 using MoE.Torch;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace MoE.Samples.Papers.Quickstart;
 
@@ -22,14 +24,18 @@ public sealed record EngineCheck(
     /// <summary>Below this margin engines may differ: their scores are rounded differently.</summary>
     public const double ClearMargin = 1e-5;
 
-    /// <summary>Runs both.</summary>
-    public static EngineCheck Of(MoELayer layer, DigitImages images)
+    /// <summary>Runs both on the held-out images.</summary>
+    public static EngineCheck Of(MoELayer layer, DigitSplit split)
     {
+        using var guard = no_grad();
+        using var scope = NewDisposeScope();
+        var images = split.Test;
         var weights = layer.export_weights();
         using var torchEngine = new TorchMoEEngine(layer);
         using var managed = new ReferenceLayer(layer.Spec!, weights);
 
-        var left = (TopKRouting)torchEngine.Route(images.Pixels);
+        var trained = layer.route(split.TestImages);
+        var left = trained.Routing.Snapshot();
         var right = (TopKRouting)managed.Route(images.Pixels);
         float[] margins = Margins(layer, weights, images.Pixels);
         int same = 0, different = 0, k = left.Choices;
@@ -39,8 +45,7 @@ public sealed record EngineCheck(
             else if (margins[i] > ClearMargin) different++;
         }
 
-        float[] a = new float[images.Pixels.Length], b = new float[images.Pixels.Length];
-        torchEngine.Forward(images.Pixels, a);
+        float[] a = trained.Output.data<float>().ToArray(), b = new float[images.Pixels.Length];
         managed.Forward(images.Pixels, b);
         double largest = 0, tolerance = 0;
         for (int i = 0; i < a.Length; i++)
@@ -60,9 +65,9 @@ public sealed record EngineCheck(
     private static float[] Margins(MoELayer layer, IWeightSource weights, float[] pixels)
     {
         var spec = layer.Spec!.Router;
-        float[]? Tensor(string name) => weights.TryGet(name, out var tensor) ? tensor.ToSingles() : null;
-        float[]? bias = Tensor(WeightNames.SelectionBias);
-        var gate = new LinearGate(spec, Tensor(WeightNames.Router)!, Tensor(WeightNames.RouterBias), bias);
+        float[]? Values(string name) => weights.TryGet(name, out var tensor) ? tensor.ToSingles() : null;
+        float[]? bias = Values(WeightNames.SelectionBias);
+        var gate = new LinearGate(spec, Values(WeightNames.Router)!, Values(WeightNames.RouterBias), bias);
         var routing = ReferenceRouter.Route(gate.Logits(new GateInput(pixels, DigitImages.Size)), spec, new RouteOptions { KeepScores = true, SelectionBias = bias });
         var margins = new float[routing.TokenCount];
         for (int t = 0; t < margins.Length; t++)

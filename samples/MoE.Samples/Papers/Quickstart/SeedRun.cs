@@ -55,7 +55,7 @@ public sealed record SeedRun
             {
                 using var trained = Tuning.Train(() => NewMixture(recipe, seed, withLoss, withRouter), split, recipe, seed, f => progress((done + MixtureWork * f) / AllWork));
                 mixtures[(withLoss, withRouter)] = run = trained.Measure(split);
-                engines ??= EngineCheck.Of(((MoEClassifier)trained.Model).Layer, split.Test);
+                engines ??= EngineCheck.Of(((MoEClassifier)trained.Model).Layer, split);
             }
 
             done += MixtureWork;
