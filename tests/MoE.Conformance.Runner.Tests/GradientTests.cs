@@ -101,6 +101,12 @@ public sealed class GradientTests
             return this;
         }
 
+        public bool Has(string key) => false;
+
+        public GoldenTensor Value(string key) => throw new NotSupportedException(key);
+
+        public void Differentiate(string key, GoldenTensor? cotangent) => throw new NotSupportedException(key);
+
         public GoldenTensor Value(Quantity quantity) => _golden.Outputs[_plan!.Outputs.First(o => o.Value == quantity).Key].Tensor!.Rows();
 
         public void Differentiate(Quantity quantity, GoldenTensor? cotangent) => Cotangent = cotangent;

@@ -73,13 +73,15 @@ public sealed class ReaderTests
     public void Bare_numbers_and_lists_are_tensors()
     {
         var json = Golden.Json(Some);
-        json["outputs"] = System.Text.Json.Nodes.JsonNode.Parse("""{"a":4,"b":4.5,"c":[1,2],"d":[1,2.5],"e":{"x":1},"f":null,"g":["word"]}""");
+        json["outputs"] = System.Text.Json.Nodes.JsonNode.Parse("""{"a":4,"b":4.5,"c":[1,2],"d":[1,2.5],"e":{"x":1,"y":{"z":[3]}},"f":null,"g":["word"]}""");
         var outputs = Golden.Read(json).Outputs;
         Assert.Equal("int[]", outputs["a"].Tensor!.ToString());
         Assert.Equal("float[]", outputs["b"].Tensor!.ToString());
         Assert.Equal("int[2]", outputs["c"].Tensor!.ToString());
         Assert.Equal("float[2]", outputs["d"].Tensor!.ToString());
-        Assert.All(["e", "f", "g"], key => Assert.Null(outputs[key].Tensor));
+        Assert.Equal("int[]", outputs["e.x"].Tensor!.ToString());
+        Assert.Equal("int[1]", outputs["e.y.z"].Tensor!.ToString());
+        Assert.All(["f", "g"], key => Assert.Null(outputs[key].Tensor));
     }
 
     [Fact]

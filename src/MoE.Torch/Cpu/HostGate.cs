@@ -37,6 +37,8 @@ public sealed class HostGate : TorchGate
             Step = context.Step,
             Training = training,
             Noise = context.Noise,
+            NoiseScope = context.NoiseScope,
+            SequenceLength = context.SequenceLength,
         };
         if (_gate.Route(input) is not TopKRouting routing)
             throw new NotSupportedException($"gate {_gate.Name} gave a routing that is not top-k; a torch layer needs the same number of choices for every token");

@@ -35,6 +35,12 @@ public sealed record GateContext
     /// <summary>Where random numbers come from; null: a gate that needs them refuses.</summary>
     public INoiseSource? Noise { get; init; }
 
+    /// <summary>The gate's place in the model, the first part of the names of its draws; see <see cref="NoiseNames"/>.</summary>
+    public string NoiseScope { get; init; } = NoiseNames.DefaultScope;
+
+    /// <summary>Tokens per sequence, for what is counted sequence by sequence; divides T. 0: the whole batch is one sequence.</summary>
+    public int SequenceLength { get; init; }
+
     /// <summary>Do not look for NaN and infinities in the logits. On the CPU the look costs one pass over them; on other devices it is never taken, because it would wait for the device.</summary>
     public bool SkipLogitCheck { get; init; }
 }

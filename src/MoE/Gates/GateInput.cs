@@ -54,4 +54,10 @@ public readonly ref struct GateInput
 
     /// <summary>Where random numbers come from; null: a gate that needs them refuses.</summary>
     public INoiseSource? Noise { get; init; }
+
+    /// <summary>The gate's place in the model, the first part of the names of its draws; null: <see cref="NoiseNames.DefaultScope"/>.</summary>
+    public string? NoiseScope { get; init; }
+
+    /// <summary>Tokens per sequence, for what is counted sequence by sequence; divides T. 0: the whole batch is one sequence.</summary>
+    public int SequenceLength { get; init; }
 }

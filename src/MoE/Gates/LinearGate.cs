@@ -49,6 +49,11 @@ public sealed class LinearGate : IGate
         Padding = input.Padding,
         ClosedExperts = input.ClosedExperts,
         GivenExperts = input.GivenExperts,
+        SequenceLength = input.SequenceLength,
+        Noise = input.Noise,
+        NoiseScope = input.NoiseScope,
+        Step = input.Step,
+        Training = input.Training,
     });
 
     /// <summary>The logits [T, E]; products are summed in double.</summary>

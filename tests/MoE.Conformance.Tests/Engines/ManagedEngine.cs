@@ -12,6 +12,7 @@ internal sealed class ManagedEngine : IEngine
         if (gradients) throw new NotSupportedException("the managed engine has no gradients");
         return plan switch
         {
+            NamedPlan p => Named(p, replay),
             LogitsPlan p => Route(p, p.Logits, replay ?? p.Given),
             GatePlan p => Route(p, Logits(p.Router, p.Tokens, p.Weight, p.Bias, p.SelectionBias), replay ?? p.Given),
             LayerPlan p => Layer(p, replay ?? p.Given),
@@ -22,6 +23,13 @@ internal sealed class ManagedEngine : IEngine
             CapacityPlan p => new HostRun { [Quantity.Capacities] = HostValues.Integers([p.Calls.Count], [.. p.Calls.Select(static c => c.Rule.Of(c.Tokens, c.Experts, c.Choices))]) },
             _ => throw new NotSupportedException($"the managed engine does not run {plan.GetType().Name}"),
         };
+    }
+
+    private static HostRun Named(NamedPlan plan, GoldenTensor? replay)
+    {
+        var run = new HostRun();
+        (plan.Managed ?? throw new NotSupportedException("the adapter does not run this case on the managed engine"))(run.Named, replay);
+        return run;
     }
 
     private static HostRun Route(RoutedPlan plan, GoldenTensor logits, GoldenTensor? given)
@@ -97,6 +105,14 @@ internal sealed class ManagedEngine : IEngine
     /// <summary>Quantities that are already on the host.</summary>
     private sealed class HostRun : Dictionary<Quantity, GoldenTensor>, IEngineRun
     {
+        public NamedValues Named { get; } = new();
+
+        public bool Has(string key) => Named.Has(key);
+
+        public GoldenTensor Value(string key) => Named[key];
+
+        public void Differentiate(string key, GoldenTensor? cotangent) => throw new NotSupportedException("the managed engine has no gradients");
+
         public GoldenTensor Value(Quantity quantity) =>
             TryGetValue(quantity, out var value) ? value : throw new NotSupportedException($"the managed engine gives no {quantity} for this plan");
 

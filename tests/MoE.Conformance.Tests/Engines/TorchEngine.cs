@@ -30,6 +30,9 @@ internal sealed class TorchEngine : IEngine
     {
         switch (plan)
         {
+            case NamedTorchPlan p:
+                p.Torch(run, replay);
+                break;
             case LogitsPlan p:
                 run.Describe(SpecRouting.route(run.Leaf("logits", p.Logits), p.Router, TorchValues.Tensor(p.SelectionBias), Context(p.Padding, replay ?? p.Given)));
                 break;

@@ -9,6 +9,7 @@ namespace MoE.Conformance.Engines;
 internal sealed class TorchRun(DisposeScope scope) : IEngineRun
 {
     private readonly Dictionary<Quantity, Tensor> _values = [];
+    private readonly Dictionary<string, Tensor> _named = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Tensor> _variables = [];
     private readonly List<nn.Module> _modules = [];
 
@@ -16,6 +17,15 @@ internal sealed class TorchRun(DisposeScope scope) : IEngineRun
     {
         set => _values[quantity] = value;
     }
+
+    /// <summary>Names an output as the file does.</summary>
+    public Tensor this[string key]
+    {
+        set => _named[key] = value;
+    }
+
+    /// <summary>A scalar or list that is no tensor of the library.</summary>
+    public void Set(string key, GoldenTensor value) => _named[key] = TorchValues.Tensor(value)!;
 
     /// <summary>An input that gradients are wanted for.</summary>
     public Tensor Leaf(string name, GoldenTensor values) => _variables[name] = TorchValues.Tensor(values)!.requires_grad_();
@@ -49,6 +59,19 @@ internal sealed class TorchRun(DisposeScope scope) : IEngineRun
     }
 
     public GoldenTensor Value(Quantity quantity) => TorchValues.Golden(Find(quantity));
+
+    public bool Has(string key) => _named.ContainsKey(key);
+
+    public GoldenTensor Value(string key) =>
+        _named.TryGetValue(key, out var value) ? TorchValues.Golden(value) : throw new NotSupportedException($"the adapter gives no {key}");
+
+    public void Differentiate(string key, GoldenTensor? cotangent)
+    {
+        if (!_named.TryGetValue(key, out var value)) throw new NotSupportedException($"the adapter gives no {key}");
+        foreach (var variable in _variables.Values) variable.grad?.zero_();
+        if (cotangent is null) value.backward(retain_graph: true);
+        else value.backward([TorchValues.Tensor(cotangent)!.to(value.dtype).reshape(value.shape)], retain_graph: true);
+    }
 
     public void Differentiate(Quantity quantity, GoldenTensor? cotangent)
     {

@@ -66,19 +66,27 @@ internal static class GoldenReader
     private static Dictionary<string, GoldenValue> Values(JsonElement root, string name)
     {
         var values = new Dictionary<string, GoldenValue>(StringComparer.Ordinal);
-        foreach (var property in Objects(root, name))
+        foreach (var property in Objects(root, name)) Add(values, name, property.Name, property.Value);
+        return values;
+    }
+
+    // An object that is no tensor holds values of its own: key.name.
+    private static void Add(Dictionary<string, GoldenValue> values, string group, string key, JsonElement value)
+    {
+        if (value.ValueKind == JsonValueKind.Object && !value.TryGetProperty("dtype", out _) && value.EnumerateObject().Any())
         {
-            try
-            {
-                values.Add(property.Name, new GoldenValue(Tensor(property.Value), property.Value));
-            }
-            catch (Exception e) when (e is InvalidDataException or InvalidOperationException or FormatException or OverflowException)
-            {
-                throw new InvalidDataException($"{name}.{property.Name}: {e.Message}", e);
-            }
+            foreach (var property in value.EnumerateObject()) Add(values, group, $"{key}.{property.Name}", property.Value);
+            return;
         }
 
-        return values;
+        try
+        {
+            values.Add(key, new GoldenValue(Tensor(value), value));
+        }
+        catch (Exception e) when (e is InvalidDataException or InvalidOperationException or FormatException or OverflowException or ArgumentException)
+        {
+            throw new InvalidDataException($"{group}.{key}: {e.Message}", e);
+        }
     }
 
     private static GoldenTensor? Tensor(JsonElement value) => value.ValueKind switch

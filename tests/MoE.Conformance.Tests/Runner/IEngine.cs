@@ -18,6 +18,15 @@ internal interface IEngineRun : IDisposable
 {
     GoldenTensor Value(Quantity quantity);
 
+    /// <summary>True if a <see cref="NamedPlan"/> gave this output.</summary>
+    bool Has(string key);
+
+    /// <summary>An output of a <see cref="NamedPlan"/>.</summary>
+    GoldenTensor Value(string key);
+
+    /// <summary>Forgets earlier gradients and runs backward from an output of a <see cref="NamedPlan"/>.</summary>
+    void Differentiate(string key, GoldenTensor? cotangent);
+
     /// <summary>Runs backward from a quantity; a null cotangent stands for one.</summary>
     void Differentiate(Quantity quantity, GoldenTensor? cotangent);
 

@@ -43,6 +43,15 @@ internal sealed class RecordedChoice
             : throw new InvalidDataException($"the file records {recorded.Count} choices, but the engine made {live.Count}");
     }
 
+    /// <summary>Two choices [.., K] of the same tokens, in order.</summary>
+    public static RecordedChoice Between(GoldenTensor recorded, GoldenTensor live)
+    {
+        int k = recorded.Size(^1);
+        return recorded.Count == live.Count
+            ? new RecordedChoice(recorded.Reshape(-1, k), live.Reshape(-1, k), ordered: true)
+            : throw new InvalidDataException($"the file records {recorded.Count} choices, but the engine made {live.Count}");
+    }
+
     /// <summary>The tokens whose sets of experts differ.</summary>
     public IReadOnlyList<int> DifferingTokens() => [.. Enumerable.Range(0, Tokens).Where(t => !Sorted(_recorded, t).SequenceEqual(Sorted(_live, t)))];
 

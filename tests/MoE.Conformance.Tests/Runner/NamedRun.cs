@@ -1,0 +1,48 @@
+namespace MoE.Conformance.Runner;
+
+/// <summary>Compares what a <see cref="NamedPlan"/> gives on an engine with what the file records.</summary>
+internal static class NamedRun
+{
+    public static IEnumerable<Comparison> Outputs(GoldenCase golden, NamedPlan plan, Func<string, GoldenTensor?> value)
+    {
+        foreach (var (key, recorded) in golden.Outputs)
+        {
+            if (recorded.Tensor is not { } expected)
+            {
+                // A value the peer leaves open (null) says nothing.
+                if (recorded.Json.ValueKind != System.Text.Json.JsonValueKind.Null) yield return new Comparison(0, $"outputs.{key} is not a tensor");
+                continue;
+            }
+
+            var tolerance = Tolerance.Of(plan.LayerOutputs.Contains(key) ? Quantity.Output : Quantity.Weights, expected.Type, golden.Case);
+            yield return value(key) is { } actual
+                ? Comparison.Of($"outputs.{key}", expected, actual, tolerance)
+                : new Comparison(0, $"outputs.{key} is not given by the adapter");
+        }
+    }
+
+    public static IEnumerable<Comparison> Gradients(GoldenCase golden, NamedPlan plan, Func<Derivative, Func<string, GoldenTensor>> differentiate)
+    {
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var derivative in plan.Derivatives)
+        {
+            var links = derivative.Variables.Where(link => link.PeerNames.Any(golden.Grads.ContainsKey)).ToArray();
+            if (links.Length == 0) continue;
+            var gradient = differentiate(derivative);
+            foreach (var link in links)
+            {
+                GoldenTensor[] whole = [.. link.PeerNames.Select(name => golden.Grads.GetValueOrDefault(name)?.Tensor).OfType<GoldenTensor>().Where(static t => t.Kind == ElementKind.Real)];
+                foreach (var (name, actual) in link.PeerNames.Zip(link.Layout.ToPeer([.. link.LibraryNames.Select(gradient)])))
+                {
+                    if (!golden.Grads.TryGetValue(name, out var recorded)) continue;
+                    seen.Add(name);
+                    yield return recorded.Tensor is { } expected
+                        ? Comparison.Of($"grads.{name}", expected, actual, Tolerance.OfGradient(expected.Type, golden.Case), whole)
+                        : new Comparison(0, $"grads.{name} is not a tensor");
+                }
+            }
+        }
+
+        foreach (string key in golden.Grads.Keys.Where(k => !seen.Contains(k))) yield return new Comparison(0, $"grads.{key} is not mapped by the adapter");
+    }
+}
