@@ -21,6 +21,8 @@ internal sealed class RouterGraph
     {
         if (spec.Dispatch.Capacity is { } capacity)
             yield return new SpecProblem(prefix + "dispatch.capacity", capacity.ToString(), "capacities are not exported; serve the layer dropless");
+        if (spec.Schedules is not null)
+            yield return new SpecProblem(prefix + "schedules", "given", "a graph has no training step; export RouterSpec.At(step)");
     }
 
     /// <summary>The logits [T, E], already divided by the temperature.</summary>

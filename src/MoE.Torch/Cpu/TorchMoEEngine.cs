@@ -11,10 +11,13 @@ public sealed class TorchMoEEngine : IMoEEngine
     /// <summary>Wraps a layer made from a spec.</summary>
     /// <param name="layer">The layer.</param>
     /// <exception cref="ArgumentException">The layer was made from parts and has no spec.</exception>
+    /// <exception cref="SpecException">The router has schedules; an engine knows no step.</exception>
     public TorchMoEEngine(MoELayer layer)
     {
         ArgumentNullException.ThrowIfNull(layer);
         Spec = layer.Spec ?? throw new ArgumentException("the layer was made from parts; an engine needs one made from a spec", nameof(layer));
+        if (Spec.Router.Schedules is not null)
+            throw new SpecException([new SpecProblem("router.schedules", "given", "an engine has no training step; make the layer with RouterSpec.At(step)")]);
         _layer = layer;
     }
 

@@ -8,7 +8,7 @@ public static class SpecRouting
 {
     /// <summary>Routes a batch by its logits.</summary>
     /// <param name="logits">[T, E] of any floating type; scores are taken in single precision (double for double). -infinity is allowed as long as one logit of the token is finite.</param>
-    /// <param name="spec">The router.</param>
+    /// <param name="spec">The router; of one with schedules, that of <see cref="GateContext.Step"/> is taken.</param>
     /// <param name="selectionBias">[E] where the spec uses one, otherwise null.</param>
     /// <param name="context">Masks and replay.</param>
     /// <returns>The routing; its tensors belong to the caller.</returns>
@@ -17,8 +17,8 @@ public static class SpecRouting
     public static RoutingTensors route(Tensor logits, RouterSpec spec, Tensor? selectionBias = null, GateContext? context = null)
     {
         ArgumentNullException.ThrowIfNull(spec);
-        spec.Checked();
         context ??= GateContext.Empty;
+        spec = spec.Checked().At(context.Step);
         Check(logits, spec, selectionBias, context);
         using var scope = NewDisposeScope();
 

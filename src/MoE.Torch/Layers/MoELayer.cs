@@ -82,6 +82,9 @@ public sealed class MoELayer : nn.Module<Tensor, Tensor>
     /// <summary>The losses that <see cref="route"/> computes in training, by name.</summary>
     public IReadOnlyList<RouterLoss> Losses { get; set; } = [];
 
+    /// <summary>The training step of calls without a context, for routers and losses with schedules; zero or more. A context carries its own.</summary>
+    public long Step { get; set; }
+
     /// <summary>Called with every result, also where the layer is called as a plain module; see <see cref="RouterLossCollector"/>. The tensors live until the call ends: keep an alias of what you need.</summary>
     public event Action<MoELayer, MoEResult>? Routed;
 
@@ -114,7 +117,7 @@ public sealed class MoELayer : nn.Module<Tensor, Tensor>
         if (Spec is not null && width != Spec.Width)
             throw new ArgumentException($"x has shape {TensorGuard.Shape(x)}; must be [..., {Spec.Width}]", nameof(x));
         var tokens_TD = x.reshape(width == 0 ? 0 : x.numel() / width, width);
-        context = Flatten(context ?? GateContext.Empty, tokens_TD.shape[0]);
+        context = Flatten(context ?? (Step == 0 ? GateContext.Empty : new GateContext { Step = Step }), tokens_TD.shape[0]);
         var routing = router.call(tokens_TD, context);
         if (context.Padding is { } padding && routing.Spec is null) routing = routing.WithoutPadding(padding);
         var output_TD = Mix(tokens_TD, routing);

@@ -43,7 +43,7 @@ public sealed class LinearGate : IGate
 
     /// <inheritdoc/>
     /// <exception cref="ArgumentException">A width or length is wrong, or a logit is NaN or +infinity.</exception>
-    public Routing Route(in GateInput input) => ReferenceRouter.Route(Logits(input), Spec, new RouteOptions
+    public Routing Route(in GateInput input) => ReferenceRouter.Route(Logits(input), Spec.At(input.Step), new RouteOptions
     {
         SelectionBias = _selectionBias,
         Padding = input.Padding,

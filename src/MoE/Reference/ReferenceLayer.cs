@@ -48,14 +48,16 @@ public sealed class ReferenceLayer : IMoEEngine
     public MoELayerSpec Spec { get; }
 
     /// <inheritdoc/>
-    public Routing Route(ReadOnlySpan<float> tokens) => Route(new GateInput(tokens, Spec.Width));
+    /// <exception cref="SpecException">The router has schedules: give the step in a <see cref="GateInput"/>.</exception>
+    public Routing Route(ReadOnlySpan<float> tokens) => Route(Stepless(tokens));
 
     /// <summary>Routes with masks, ids or noise.</summary>
     /// <param name="input">What the gate may see.</param>
     public Routing Route(in GateInput input) => _gate.Route(input);
 
     /// <inheritdoc/>
-    public void Forward(ReadOnlySpan<float> tokens, Span<float> output) => Forward(new GateInput(tokens, Spec.Width), output);
+    /// <exception cref="SpecException">The router has schedules: give the step in a <see cref="GateInput"/>.</exception>
+    public void Forward(ReadOnlySpan<float> tokens, Span<float> output) => Forward(Stepless(tokens), output);
 
     /// <summary>Runs the layer with masks, ids or noise.</summary>
     /// <param name="input">What the gate may see; its tokens are the experts' input.</param>
@@ -85,6 +87,12 @@ public sealed class ReferenceLayer : IMoEEngine
     /// <inheritdoc/>
     public void Dispose()
     {
+    }
+
+    private GateInput Stepless(ReadOnlySpan<float> tokens)
+    {
+        if (_gate is LinearGate { Spec.Schedules: not null }) throw new SpecException([RouterSpec.OneStep("router.")]);
+        return new GateInput(tokens, Spec.Width);
     }
 
     private void AddRouted(Routing routing, ReadOnlySpan<float> tokens, Span<double> sum)

@@ -11,12 +11,12 @@ public static class ReferenceRouter
     /// <param name="spec">The router.</param>
     /// <param name="options">Bias, masks, replay.</param>
     /// <returns>[T, K] experts and weights, with the dispatch plan.</returns>
-    /// <exception cref="SpecException">The spec has problems.</exception>
+    /// <exception cref="SpecException">The spec has problems, or schedules (<see cref="RouterSpec.At"/> gives the router of one step).</exception>
     /// <exception cref="ArgumentException">A length is wrong, a logit of an unpadded token is NaN or +infinity, or all of them are -infinity.</exception>
     public static TopKRouting Route(ReadOnlySpan<float> logits, RouterSpec spec, RouteOptions options = default)
     {
         ArgumentNullException.ThrowIfNull(spec);
-        spec.Checked();
+        spec.CheckedForOneStep();
         int e = spec.Experts, k = spec.TopK;
         int tokens = RouterGuard.Check(logits, spec, options);
 
@@ -52,12 +52,12 @@ public static class ReferenceRouter
     /// <param name="spec">The router.</param>
     /// <param name="options">Bias and masks; replay and scores are not looked at.</param>
     /// <param name="destination">[T, E], overwritten; -infinity for an expert that cannot be chosen, and for every expert of a padded token.</param>
-    /// <exception cref="SpecException">The spec has problems.</exception>
+    /// <exception cref="SpecException">The spec has problems, or schedules (<see cref="RouterSpec.At"/> gives the router of one step).</exception>
     /// <exception cref="ArgumentException">A length is wrong, or a logit cannot be routed.</exception>
     public static void SelectionScores(ReadOnlySpan<float> logits, RouterSpec spec, RouteOptions options, Span<float> destination)
     {
         ArgumentNullException.ThrowIfNull(spec);
-        spec.Checked();
+        spec.CheckedForOneStep();
         int e = spec.Experts;
         int tokens = RouterGuard.Check(logits, spec, options);
         if (destination.Length != logits.Length)

@@ -62,6 +62,9 @@ public sealed record RouterSpec
     /// <summary>Which of equal scores is chosen.</summary>
     public TieRule Ties { get; init; } = TieRule.LowestIndex;
 
+    /// <summary>What follows the training step; null: nothing. See <see cref="At"/>.</summary>
+    public RouterSchedules? Schedules { get; init; }
+
     /// <summary>Choices per token K: that of the selection, or E where every expert is taken.</summary>
     [JsonIgnore]
     public int TopK => Select is TopKSelection s ? s.K : Experts;
@@ -86,11 +89,25 @@ public sealed record RouterSpec
         return this;
     }
 
+    /// <summary>The router of one training step: scheduled values are put in, and no schedule is left.</summary>
+    /// <param name="step">Zero or more.</param>
+    /// <returns>This spec where it has no schedules.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The step is negative.</exception>
+    /// <exception cref="SpecException">The spec has problems.</exception>
+    public RouterSpec At(long step)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(step);
+        return Schedules is null ? this : Checked().Schedules!.Apply(this, step);
+    }
+
     /// <summary>The same router with another number of choices per token (k can change at run time).</summary>
-    /// <exception cref="SpecException">k does not fit, or the selection has no k.</exception>
-    public RouterSpec WithTopK(int k) => Select is TopKSelection s
-        ? (this with { Select = s with { K = k } }).Checked()
-        : throw new SpecException([new SpecProblem("select", Select.GetType().Name, "has no k to change")]);
+    /// <exception cref="SpecException">k does not fit, the selection has no k, or k follows a schedule.</exception>
+    public RouterSpec WithTopK(int k)
+    {
+        if (Select is not TopKSelection s) throw new SpecException([new SpecProblem("select", Select.GetType().Name, "has no k to change")]);
+        if (Schedules?.K is not null) throw new SpecException([new SpecProblem("schedules.k", "given", $"k follows a schedule and would not become {k}; take the schedule off first")]);
+        return (this with { Select = s with { K = k } }).Checked();
+    }
 
     /// <summary>The JSON form, complete and indented, with a final newline.</summary>
     /// <exception cref="SpecException">The spec has problems.</exception>
@@ -100,6 +117,17 @@ public sealed record RouterSpec
     /// <exception cref="InvalidDataException">Not JSON, an unknown key, a missing or newer schema, or a value of the wrong kind.</exception>
     /// <exception cref="SpecException">Read, but with problems.</exception>
     public static RouterSpec FromJson(string json) => SpecJson.Read(json, SpecJsonContext.Default.RouterSpec, CurrentSchema, SpecDefaults.FillRouter).Checked();
+
+    /// <summary>This spec for an engine that knows no step, or an exception with all its problems.</summary>
+    internal RouterSpec CheckedForOneStep()
+    {
+        Checked();
+        return Schedules is null ? this : throw new SpecException([OneStep("")]);
+    }
+
+    /// <summary>Why an engine or an export without steps refuses a spec with schedules.</summary>
+    internal static SpecProblem OneStep(string prefix) =>
+        new(prefix + "schedules", "given", "this takes the router of one step; use RouterSpec.At(step)");
 
     internal void Check(SpecProblems problems, string prefix)
     {
@@ -115,6 +143,7 @@ public sealed record RouterSpec
         Select?.Check(problems, prefix + "select", Experts);
         Weigh?.Check(problems, prefix + "weigh");
         Dispatch?.Check(problems, prefix + "dispatch");
+        Schedules?.Check(problems, prefix + "schedules", this);
         if (Score is { Function: ScoreFunction.Identity } && Weigh is { Normalization: not WeightNormalization.None })
             problems.Require(false, prefix + "weigh.normalization", Weigh.Normalization, "raw logits can be negative and cannot be normalised; use a score function");
         if (Score is { Function: ScoreFunction.Identity } && Dispatch is { RenormalizeAfterDrop: true })

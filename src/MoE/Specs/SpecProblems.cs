@@ -19,7 +19,7 @@ internal sealed class SpecProblems
 
     public void RequirePositive(int value, string name) => Require(value > 0, name, value, "must be positive");
 
-    private static string Text(object? value) => value switch
+    public static string Text(object? value) => value switch
     {
         null => "null",
         IFormattable f => f.ToString(null, CultureInfo.InvariantCulture),

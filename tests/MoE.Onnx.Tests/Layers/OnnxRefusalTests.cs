@@ -37,6 +37,16 @@ public class OnnxRefusalTests
     }
 
     [Fact]
+    public void A_schedule_is_not_frozen_at_some_step()
+    {
+        var layer = LayerCase.Layer();
+        var spec = layer with { Router = layer.Router with { Schedules = new RouterSchedules { Temperature = new LinearSchedule { From = 2, To = 1, Steps = 10 } } } };
+        foreach (var form in Enum.GetValues<OnnxLayerForm>())
+            Assert.Contains(OnnxLayerWriter.Refusals(spec, form), static p => p.Name == "router.schedules" && p.Rule.Contains("RouterSpec.At(step)", StringComparison.Ordinal));
+        Assert.DoesNotContain(OnnxLayerWriter.Refusals(spec with { Router = spec.Router.At(5) }, OnnxLayerForm.Portable), static p => p.Name == "router.schedules");
+    }
+
+    [Fact]
     public void All_reasons_are_given()
     {
         var spec = LayerCase.Layer(activation: Activation.Gelu) with { Weighted = WeightedSide.Input };
