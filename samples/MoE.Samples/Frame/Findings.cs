@@ -1,4 +1,3 @@
-using MoE.Samples.Reports;
 using Spectre.Console.Rendering;
 
 namespace MoE.Samples.Frame;
@@ -18,7 +17,7 @@ public sealed class Findings
     public List<string> Next { get; } = [];
 
     /// <summary>Makes the page of the HTML report, or null for none.</summary>
-    public Func<RunResult, HtmlPage>? Page { get; set; }
+    public Func<RunResult, string>? Page { get; set; }
 
     /// <summary>Records the measurement of a claim or control.</summary>
     /// <param name="claim">Its id.</param>

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using MoE.Samples.Reports;
 using Spectre.Console;
 
 namespace MoE.Samples.Frame;
@@ -82,12 +81,12 @@ public sealed class Runner(IAnsiConsole console, RunOptions options, Cancellatio
     // Past the layout, which would break paths at the width of the console.
     private void Line(string words) => console.Profile.Out.Writer.WriteLine(words);
 
-    private void WriteReport(RunResult result, Func<RunResult, HtmlPage> page)
+    private void WriteReport(RunResult result, Func<RunResult, string> page)
     {
         string path = Path.Combine(options.Out, result.Id, "report.html");
         try
         {
-            AtomicFile.Write(path, page(result).ToHtml());
+            AtomicFile.Write(path, page(result));
             Line($"Report with charts and all claims: {path} ({result.Seconds:0} s)");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

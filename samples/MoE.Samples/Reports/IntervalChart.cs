@@ -1,4 +1,5 @@
 using System.Xml.Linq;
+using MoE.Diagnostics;
 using MoE.Samples.Frame;
 
 namespace MoE.Samples.Reports;

@@ -1,4 +1,5 @@
 using System.Xml.Linq;
+using MoE.Diagnostics;
 
 namespace MoE.Samples.Reports;
 

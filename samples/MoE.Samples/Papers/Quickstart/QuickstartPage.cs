@@ -1,4 +1,5 @@
 using System.Xml.Linq;
+using MoE.Diagnostics;
 using MoE.Samples.Digits;
 using MoE.Samples.Frame;
 using MoE.Samples.Reports;
@@ -9,7 +10,7 @@ namespace MoE.Samples.Papers.Quickstart;
 public static class QuickstartPage
 {
     /// <summary>Makes it.</summary>
-    public static HtmlPage Of(QuickstartSummary summary, RunResult result)
+    public static string Of(QuickstartSummary summary, RunResult result)
     {
         var (images, same, _, _) = summary.Engines;
         double with = summary.Runs.Average(static r => r.Mixture.Took.Balance), without = summary.Runs.Average(static r => r.Unbalanced.Took.Balance);
@@ -29,7 +30,8 @@ public static class QuickstartPage
             .Section("Balance and certainty of the router over training", Curves(summary))
             .Section("The trained layers in the managed engine", Engines(summary))
             .Section("Claims", ClaimSection.Of(result.Claims), new XElement("h2", "Controls"), ClaimSection.Of(result.Controls))
-            .Section("How it was run", How(summary, result));
+            .Section("How it was run", How(summary, result))
+            .ToHtml();
     }
 
     private static object[] Rivals(QuickstartSummary summary) =>

@@ -1,11 +1,11 @@
 using System.Xml.Linq;
 
-namespace MoE.Samples.Reports;
+namespace MoE.Diagnostics;
 
 /// <summary>A self-contained page: one style sheet inside, no scripts, nothing loaded. It is well-formed XML as well.</summary>
 /// <param name="title">Its heading.</param>
 /// <param name="lead">A sentence or two below it.</param>
-public sealed class HtmlPage(string title, string lead)
+internal sealed class HtmlPage(string title, string lead)
 {
     private readonly List<XElement> _body = [];
 
@@ -50,6 +50,6 @@ public sealed class HtmlPage(string title, string lead)
                 new XElement("title", title),
                 new XElement("style", css.ReadToEnd())),
             new XElement("body", new XElement("main", new XElement("h1", title), new XElement("p", new XAttribute("class", "lead"), lead), _body)));
-        return "<!DOCTYPE html>\n" + page.ToString(SaveOptions.DisableFormatting) + "\n";
+        return "<!DOCTYPE html>\n" + page.ToString(SaveOptions.DisableFormatting).ReplaceLineEndings("\n") + "\n";
     }
 }

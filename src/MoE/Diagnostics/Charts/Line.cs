@@ -1,9 +1,9 @@
-namespace MoE.Samples.Reports;
+namespace MoE.Diagnostics;
 
 /// <summary>A line of a chart with the range over seeds behind it.</summary>
 /// <param name="Name">Name, written at the end of the line.</param>
 /// <param name="Runs">One curve per seed, all of the same length.</param>
-public sealed record Line(string Name, IReadOnlyList<IReadOnlyList<double>> Runs)
+internal sealed record Line(string Name, IReadOnlyList<IReadOnlyList<double>> Runs)
 {
     /// <summary>Number of points.</summary>
     public int Count => Runs[0].Count;

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Xml.Linq;
 
-namespace MoE.Samples.Reports;
+namespace MoE.Diagnostics;
 
 /// <summary>Elements of SVG. Colours come from the classes of the page's style sheet, so that charts follow its light and dark themes.</summary>
 internal static class Svg

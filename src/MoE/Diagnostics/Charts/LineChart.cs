@@ -1,9 +1,10 @@
+using System.Globalization;
 using System.Xml.Linq;
 
-namespace MoE.Samples.Reports;
+namespace MoE.Diagnostics;
 
 /// <summary>Curves over steps: the mean over seeds as a line, the range as a band.</summary>
-public static class LineChart
+internal static class LineChart
 {
     private const double Width = 540, Height = 250, Left = 44, Right = 118, Top = 12, Bottom = 40;
 
@@ -12,7 +13,8 @@ public static class LineChart
     /// <param name="low">Where the vertical axis begins.</param>
     /// <param name="step">What the horizontal axis counts, from 1.</param>
     /// <param name="label">What it shows.</param>
-    public static XElement Draw(IReadOnlyList<Line> lines, double low, string step, string label)
+    /// <param name="tick">The word at a point counted from 0, or null: its number from 1.</param>
+    public static XElement Draw(IReadOnlyList<Line> lines, double low, string step, string label, Func<int, string>? tick = null)
     {
         int count = lines[0].Count;
         double high = Math.Max(low + 1e-3, lines.Max(l => Enumerable.Range(0, count).Max(l.Most)));
@@ -20,14 +22,14 @@ public static class LineChart
         double Y(double v) => Height - Bottom - (Height - Top - Bottom) * (v - low) / (high - low);
 
         var content = new List<object>();
-        foreach (double tick in Svg.Ticks(low, high))
+        foreach (double mark in Svg.Ticks(low, high))
         {
-            content.Add(Svg.Make("line", "grid", ("x1", Left), ("x2", Width - Right), ("y1", Y(tick)), ("y2", Y(tick))));
-            content.Add(Svg.Words(Left - 8, Y(tick) + 4, Svg.Text(tick), "tick", "end"));
+            content.Add(Svg.Make("line", "grid", ("x1", Left), ("x2", Width - Right), ("y1", Y(mark)), ("y2", Y(mark))));
+            content.Add(Svg.Words(Left - 8, Y(mark) + 4, Svg.Text(mark), "tick", "end"));
         }
 
-        foreach (double tick in Svg.Ticks(1, count).Where(t => t == Math.Floor(t) && t >= 1))
-            content.Add(Svg.Words(X((int)tick - 1), Height - Bottom + 18, Svg.Text(tick), "tick", "middle"));
+        foreach (double mark in Svg.Ticks(1, count).Where(t => t == Math.Floor(t) && t >= 1))
+            content.Add(Svg.Words(X((int)mark - 1), Height - Bottom + 18, tick?.Invoke((int)mark - 1) ?? Svg.Text(mark), "tick", "middle"));
         content.Add(Svg.Words((Left + Width - Right) / 2, Height - 4, step, "note", "middle"));
 
         double[] ends = Spread([.. lines.Select(l => Y(l.Mean(count - 1)))]);
@@ -38,7 +40,7 @@ public static class LineChart
             string band = string.Join(' ', points.Select(i => $"{Svg.Text(X(i))},{Svg.Text(Y(line.Most(i)))}").Concat(points.Reverse().Select(i => $"{Svg.Text(X(i))},{Svg.Text(Y(line.Least(i)))}")));
             string mean = string.Join(' ', points.Select(i => $"{Svg.Text(X(i))},{Svg.Text(Y(line.Mean(i)))}"));
             content.Add(Svg.Make("polygon", $"band s{s + 1}", ("points", band)));
-            content.Add(Svg.Make("polyline", $"line s{s + 1}", ("points", mean)).Tip($"{line.Name}: {line.Mean(count - 1):0.00} at the end"));
+            content.Add(Svg.Make("polyline", $"line s{s + 1}", ("points", mean)).Tip(string.Create(CultureInfo.InvariantCulture, $"{line.Name}: {line.Mean(count - 1):0.00} at the end")));
             content.Add(Svg.Make("circle", $"dot s{s + 1}", ("cx", X(count - 1)), ("cy", Y(line.Mean(count - 1))), ("r", 4d)));
             content.Add(Svg.Words(X(count - 1) + 10, ends[s] + 4, $"{line.Name}", "name"));
         }
