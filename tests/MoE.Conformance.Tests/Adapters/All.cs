@@ -13,5 +13,8 @@ internal static class All
         new DeepSeekReference(),
         new Torchtitan(),
         new Megatron(),
+        new Peft(),
+        new OriginalXLora(),
+        new MixLora(),
     ];
 }

@@ -39,6 +39,12 @@ internal sealed class CaseReader(GoldenCase golden)
 
     public string Word(string option) => Option(option).GetString() ?? throw new InvalidDataException($"options.{option} is null");
 
+    /// <summary>Names of all weights, read or not.</summary>
+    public IEnumerable<string> WeightNames() => golden.Weights.Keys;
+
+    /// <summary>A list of words, or null.</summary>
+    public IReadOnlyList<string>? WordsOrNull(string option) => IsNull(option) ? null : [.. Option(option).EnumerateArray().Select(static w => w.GetString()!)];
+
     public int? IntOrNull(string option) => IsNull(option) ? null : Int(option);
 
     public double? DoubleOrNull(string option) => IsNull(option) ? null : Double(option);

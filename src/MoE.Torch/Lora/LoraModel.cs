@@ -1,0 +1,174 @@
+using System.Text.RegularExpressions;
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace MoE.Torch;
+
+/// <summary>
+/// Low-rank adapters on a model that exists. Matching layers keep their place, type and names; their outputs are changed as they are called. The base parameters are frozen until <see cref="Detach"/>.
+/// The model must call its layers (<c>layer.call(x)</c>, as TorchSharp's own containers do): a call of <c>forward</c> itself passes the adapters by.
+/// </summary>
+/// <example><code>
+/// using var lora = LoraModel.Attach(model, @".*\.(query|value)", [new("law", new LoraSpec { Rank = 8, Alpha = 16 }), new("code", new LoraSpec { Rank = 8, Alpha = 16 })]);
+/// lora.Mix = LoraMix.Of("law");
+/// var optimizer = optim.AdamW(lora.parameters());
+/// </code></example>
+public sealed class LoraModel : nn.Module
+{
+    private readonly NamedModules<LoraBank> banks = new();
+    private readonly List<string> _wrapped = [];
+    private readonly List<Action> _undo = [];
+    private readonly Func<IReadOnlyList<LoraMix>?> _layerMixes;
+    private LoraMix _mix = LoraMix.None;
+    private IReadOnlyList<LoraMix>? _perLayer;
+    private bool _merged;
+
+    private LoraModel()
+        : base(nameof(LoraModel)) => _layerMixes = () => _perLayer;
+
+    /// <summary>Paths of the layers that carry adapters, in the order of the model.</summary>
+    public IReadOnlyList<string> Wrapped => _wrapped;
+
+    /// <summary>Names of the adapters, in the order they were given.</summary>
+    public IReadOnlyList<string> Adapters => banks[Key(_wrapped[0])].Names;
+
+    /// <summary>Which adapters act, in every layer; none at first. Setting it ends <see cref="SetLayerMixes"/>.</summary>
+    /// <exception cref="InvalidOperationException">Adapters are merged; take them out first.</exception>
+    public LoraMix Mix
+    {
+        get => _mix;
+        set
+        {
+            ArgumentNullException.ThrowIfNull(value);
+            RefuseMerged();
+            _mix = value;
+            _perLayer = null;
+        }
+    }
+
+    /// <summary>Puts adapters on the layers whose path matches.</summary>
+    /// <param name="model">The model; it stays the caller's.</param>
+    /// <param name="pattern">A regular expression over whole paths, as <c>named_modules</c> gives them. Of what it matches, linear layers, embeddings and two-dimensional convolutions are taken.</param>
+    /// <param name="adapters">Names and forms, at least one.</param>
+    /// <param name="generator">Source of the initial weights; the global one by default.</param>
+    /// <exception cref="ArgumentException">The pattern matches no layer that can carry adapters, or is no regular expression; or an adapter cannot be added. The model is as it was.</exception>
+    public static LoraModel Attach(nn.Module model, string pattern, IReadOnlyList<KeyValuePair<string, LoraSpec>> adapters, Generator? generator = null)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentException.ThrowIfNullOrEmpty(pattern);
+        ArgumentNullException.ThrowIfNull(adapters);
+        if (adapters.Count == 0) throw new ArgumentException("adapters is empty; must hold at least one", nameof(adapters));
+        var whole = new Regex($"^(?:{pattern})$", RegexOptions.CultureInvariant, TimeSpan.FromSeconds(1));
+        var layers = model.named_modules().Where(m => m.module is Linear or Embedding or Conv2d && whole.IsMatch(m.name)).ToArray();
+        if (layers.Length == 0)
+        {
+            string[] could = [.. model.named_modules().Where(static m => m.module is Linear or Embedding or Conv2d).Select(static m => m.name)];
+            throw new ArgumentException($"pattern = {pattern}: matches no linear layer, embedding or convolution; the model has {(could.Length == 0 ? "none" : string.Join(", ", could.Take(20)))}", nameof(pattern));
+        }
+
+        var lora = new LoraModel();
+        var banks = layers.Select(l => (l.name, l.module, Bank: lora.Bank(l.module, adapters, generator))).ToArray();
+        foreach (var (name, module, bank) in banks)
+        {
+            lora.banks.Add(Key(name), bank);
+            lora._wrapped.Add(name);
+            lora.Hook((nn.Module<Tensor, Tensor>)module, bank, lora._wrapped.Count - 1);
+        }
+
+        foreach (var parameter in model.parameters())
+        {
+            bool before = parameter.requires_grad;
+            parameter.requires_grad = false;
+            lora._undo.Add(() => parameter.requires_grad = before);
+        }
+
+        lora.RegisterComponents();
+        return lora;
+    }
+
+    /// <summary>The adapters of a layer.</summary>
+    /// <param name="layer">A path of <see cref="Wrapped"/>.</param>
+    /// <exception cref="KeyNotFoundException">The layer carries none.</exception>
+    public LoraBank Layer(string layer) => _wrapped.Contains(layer) ? banks[Key(layer)] : throw new KeyNotFoundException($"layer = {layer}: the layers with adapters are {string.Join(", ", _wrapped)}");
+
+    /// <summary>Gives every layer a mix of its own (X-LoRA with scalings by layer), until <see cref="Mix"/> is set.</summary>
+    /// <param name="mixes">In the order of <see cref="Wrapped"/>.</param>
+    /// <exception cref="ArgumentException">There is not one for each.</exception>
+    public void SetLayerMixes(IReadOnlyList<LoraMix> mixes)
+    {
+        ArgumentNullException.ThrowIfNull(mixes);
+        if (mixes.Count != _wrapped.Count) throw new ArgumentException($"mixes holds {mixes.Count}; must hold one per layer ({_wrapped.Count})", nameof(mixes));
+        RefuseMerged();
+        _perLayer = mixes;
+    }
+
+    /// <summary>Merges the present mix into the base weights, so that the model runs at its own cost; <see cref="Mix"/> cannot be changed until <see cref="Unmerge"/>.</summary>
+    /// <exception cref="ArgumentException">The mix differs from row to row.</exception>
+    /// <exception cref="InvalidOperationException">Already merged, or layers have mixes of their own.</exception>
+    public void Merge()
+    {
+        RefuseMerged();
+        if (_perLayer is not null) throw new InvalidOperationException("layers have mixes of their own; set Mix first");
+        if (_mix is not WeightedLoraMix) throw new ArgumentException($"Mix is a {_mix.GetType().Name}; only a {nameof(WeightedLoraMix)} can be merged");
+        foreach (string layer in _wrapped) Layer(layer).merge(_mix);
+        _merged = true;
+    }
+
+    /// <summary>Takes the merged adapters out of the base weights, exact to rounding.</summary>
+    /// <exception cref="InvalidOperationException">Nothing is merged.</exception>
+    public void Unmerge()
+    {
+        if (!_merged) throw new InvalidOperationException("nothing is merged");
+        foreach (string layer in _wrapped) Layer(layer).unmerge(_mix);
+        _merged = false;
+    }
+
+    /// <summary>Takes the adapters off the model: layers give what they gave before, and parameters can be trained as before. Merged adapters stay merged.</summary>
+    public void Detach()
+    {
+        foreach (var undo in Enumerable.Reverse(_undo)) undo();
+        _undo.Clear();
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing) Detach();
+        base.Dispose(disposing);
+    }
+
+    private LoraBank Bank(nn.Module layer, IReadOnlyList<KeyValuePair<string, LoraSpec>> adapters, Generator? generator)
+    {
+        LoraBank bank = layer switch
+        {
+            Linear linear => new LinearLoraBank(linear),
+            Embedding embedding => new EmbeddingLoraBank(embedding),
+            Conv2d convolution => new ConvolutionLoraBank(convolution),
+            _ => throw new ArgumentException($"{layer.GetName()} carries no adapters", nameof(layer)),
+        };
+        foreach (var (name, spec) in adapters) bank.Add(name, spec, generator);
+        return bank;
+    }
+
+    private void Hook(nn.Module<Tensor, Tensor> layer, LoraBank bank, int index)
+    {
+        var hook = layer.register_forward_hook((_, input, output) =>
+        {
+            var mix = _merged ? LoraMix.None : _layerMixes()?[index] ?? _mix;
+            if (ReferenceEquals(mix, LoraMix.None)) return output;
+            var changed = bank.apply(input, output, mix);
+            output.Dispose();
+            return changed;
+        });
+        _undo.Add(hook.remove);
+    }
+
+    private void RefuseMerged()
+    {
+        if (_merged) throw new InvalidOperationException("adapters are merged into the base weights; call Unmerge first");
+    }
+
+    // A module's name has no dots.
+    private static string Key(string path) => path.Replace('.', '/');
+}
