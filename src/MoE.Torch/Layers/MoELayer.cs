@@ -123,7 +123,7 @@ public sealed class MoELayer : nn.Module<Tensor, Tensor>
         var output_TD = Mix(tokens_TD, routing);
         if (shared is not null) output_TD = output_TD + Shared(tokens_TD);
         long[] shape = [.. x.shape[..^1], output_TD.shape[^1]];
-        var losses = training ? Losses.ToDictionary(static l => l.Name, l => l.Of(routing, context.Padding)) : [];
+        var losses = training ? Losses.ToDictionary(static l => l.Name, l => l.Of(routing, context.Padding, context.Step)) : [];
         var result = new MoEResult(output_TD.reshape(shape), routing, losses);
         Routed?.Invoke(this, result);
         return result.MoveToOuterDisposeScope();

@@ -7,6 +7,7 @@ namespace MoE.Torch;
 public sealed class RouterLoss
 {
     private readonly Func<RoutingTensors, Tensor?, Tensor> _loss;
+    private readonly ScheduleSpec _coefficient;
 
     /// <summary>A loss of your own.</summary>
     /// <param name="name">Unique in a layer.</param>
@@ -18,21 +19,41 @@ public sealed class RouterLoss
         ArgumentNullException.ThrowIfNull(loss);
         if (!double.IsFinite(coefficient)) throw new ArgumentOutOfRangeException(nameof(coefficient), coefficient, "must be finite");
         Name = name;
-        Coefficient = coefficient;
+        _coefficient = new ConstantSchedule { Constant = coefficient };
         _loss = loss;
+    }
+
+    private RouterLoss(RouterLoss other, ScheduleSpec coefficient)
+    {
+        Name = other.Name;
+        _coefficient = coefficient;
+        _loss = other._loss;
     }
 
     /// <summary>Name.</summary>
     public string Name { get; }
 
-    /// <summary>Coefficient.</summary>
-    public double Coefficient { get; }
+    /// <summary>The coefficient by step; constant unless <see cref="Scheduled"/>.</summary>
+    public ScheduleSpec Coefficient => _coefficient;
+
+    /// <summary>The same loss with a coefficient that follows the step.</summary>
+    /// <param name="coefficient">The schedule.</param>
+    /// <exception cref="SpecException">The schedule has problems.</exception>
+    /// <example><code>layer.Losses = [RouterLoss.LoadBalancing(0.01).Scheduled(new LinearSchedule { From = 0.1, To = 0.01, Steps = 1000 })];</code></example>
+    public RouterLoss Scheduled(ScheduleSpec coefficient)
+    {
+        ArgumentNullException.ThrowIfNull(coefficient);
+        return new RouterLoss(this, coefficient.Checked());
+    }
 
     /// <summary>The loss times its coefficient; a scalar.</summary>
-    public Tensor Of(RoutingTensors routing, Tensor? padding)
+    /// <param name="routing">The routing.</param>
+    /// <param name="padding">[T] bool, true for padding; or null.</param>
+    /// <param name="step">The training step, for a scheduled coefficient.</param>
+    public Tensor Of(RoutingTensors routing, Tensor? padding, long step = 0)
     {
         using var scope = NewDisposeScope();
-        return _loss(routing, padding).mul(Coefficient).MoveToOuterDisposeScope();
+        return _loss(routing, padding).mul(_coefficient.At(step)).MoveToOuterDisposeScope();
     }
 
     /// <summary>Switch load balancing, 1 when balanced: <see cref="TorchRouterLosses.switch_load_balancing"/> on the routing's normalised scores and loads before drops.</summary>

@@ -8,7 +8,7 @@ public sealed partial class GatePagesTests
     public static TheoryData<string> Pages =>
         [.. Directory.GetFiles(Folder, "*.md").Select(static f => Path.GetFileName(f)!).Where(static f => f != "README.md").Order(StringComparer.Ordinal)];
 
-    private static string Folder { get; } = Path.Combine(Root(), "docs", "gates");
+    private static string Folder { get; } = Path.Combine(Repository.Root, "docs", "gates");
 
     [Theory, MemberData(nameof(Pages))]
     public void The_spec_of_a_page_is_valid_and_survives_a_round_trip(string page)
@@ -33,13 +33,6 @@ public sealed partial class GatePagesTests
         var missing = typeof(RouterProfiles).GetMethods().Where(static m => m.IsStatic && m.IsPublic).Select(static m => m.Name).Distinct()
             .Where(name => !index.Contains($"`{name}`", StringComparison.Ordinal));
         Assert.Empty(missing);
-    }
-
-    private static string Root()
-    {
-        string folder = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(folder, "MoE.sln"))) folder = Path.GetDirectoryName(folder) ?? throw new InvalidOperationException("the tests run outside the repository");
-        return folder;
     }
 
     [GeneratedRegex("```json\n(.*?)```", RegexOptions.Singleline)]

@@ -45,6 +45,19 @@ public sealed class RouterSchedulesTests
         Assert.Throws<ArgumentOutOfRangeException>("step", () => layer.route(x));
     }
 
+    [Theory]
+    [InlineData(0, 4.0)]
+    [InlineData(3, 1.0)]
+    public void The_coefficient_of_a_loss_follows_the_step(long step, double factor)
+    {
+        using var scope = NewDisposeScope();
+        var schedule = new StepwiseSchedule { Initial = 0.04, Changes = [new ScheduleChange { Step = 3, Value = 0.01 }] };
+        var layer = new MoELayer(LayerProfiles.Mixtral(4, 8, 8)) { Losses = [RouterLoss.ZLoss(0.01), new RouterLoss("s", 1, static (routing, padding) => TorchRouterLosses.z_loss(routing.Logits!, padding)).Scheduled(schedule)] };
+        using var result = layer.route(tensor(Specs.Random(3 * 4, 2), 3, 4), new GateContext { Step = step });
+        Assert.Equal(factor * result.Losses["z_loss"].item<float>(), result.Losses["s"].item<float>(), 1e-6);
+        Assert.Contains("schedule.value = NaN", Assert.Throws<SpecException>(static () => RouterLoss.ZLoss(1).Scheduled(new ConstantSchedule { Constant = double.NaN })).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void What_would_stay_without_effect_is_refused()
     {
