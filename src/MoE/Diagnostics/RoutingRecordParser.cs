@@ -29,6 +29,8 @@ internal ref struct RoutingRecordParser(ReadOnlySpan<byte> payload)
         if (kind == (int)RoutingKind.Dense)
         {
             Require(weights && !drops && capacity == -1, "flags", flags, "a dense routing has weights, no drops and no capacity");
+            // In double first: the product of three counts can pass 2^64.
+            Require(4.0 * tokens * experts * k <= _rest.Length, "length", _all.Length, $"too short for {tokens} x {experts} x {k} weights");
             long count = (long)tokens * experts * k;
             routing = new DenseRouting(tokens, experts, k, Singles(count), dispatch ? Singles(count) : null);
         }

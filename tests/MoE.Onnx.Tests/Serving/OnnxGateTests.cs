@@ -1,3 +1,5 @@
+using MoE.Diagnostics;
+
 namespace MoE.Onnx.Tests;
 
 public class OnnxGateTests
@@ -41,6 +43,25 @@ public class OnnxGateTests
         float[] selector = layer.Tokens(3, seed: 77);
         var routing = (TopKRouting)gate.Route(new GateInput(new float[3 * 2], 2) { Selector = selector });
         LayerCase.RoutingsAreEqual((TopKRouting)gate.Route(new GateInput(selector, 7)), routing);
+    }
+
+    [Fact]
+    public void A_log_of_served_routings_replays_on_the_managed_engine()
+    {
+        var layer = new LayerCase(LayerCase.Layer());
+        using var gate = Gate(layer);
+        float[] x = layer.Tokens(6);
+        var served = (TopKRouting)gate.Route(new GateInput(x, 7));
+        var stream = new MemoryStream();
+        using (var writer = new RoutingLogWriter(stream, leaveOpen: true)) writer.Append("a", 3, served);
+        stream.Position = 0;
+        var log = RoutingLog.Read(stream);
+        // Other weights than the served router's: the experts are the log's all the same.
+        var live = new LinearGate(layer.Spec.Router, layer.Tokens(5, seed: 9));
+        var replayed = (TopKRouting)new ReplayGate(live, log, "a").Route(new GateInput(x, 7) { Step = 3 });
+        Assert.Equal(served.ExpertIds.ToArray(), replayed.ExpertIds.ToArray());
+        Assert.NotEqual(((TopKRouting)live.Route(new GateInput(x, 7))).ExpertIds.ToArray(), replayed.ExpertIds.ToArray());
+        Assert.Contains("a written graph cannot replay", Assert.Throws<ArgumentException>(() => new ReplayGate(gate, log, "a").Route(new GateInput(x, 7) { Step = 3 })).Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -142,6 +142,18 @@ public sealed class RoutingLogTests : IDisposable
     }
 
     [Fact]
+    public void Counts_whose_product_overflows_are_refused()
+    {
+        // 2^24 x 2^20 x 2^20 = 2^64, which is 0 in 64 bits.
+        byte[] bytes = Written(static log => log.Append("L", 0, new DenseRouting(0, 1, 1, [])));
+        BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(20 + 12), 1 << 24);
+        BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(20 + 16), 1 << 20);
+        BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(20 + 20), 1 << 20);
+        Seal(bytes);
+        Assert.Contains("too short for 16777216 x 1048576 x 1048576 weights", Assert.Throws<InvalidDataException>(() => RoutingLog.Read(new MemoryStream(bytes))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_huge_length_takes_no_memory()
     {
         byte[] bytes = [.. Written(static _ => { }), 0, 0, 0, 0x3F, 1, 2, 3];
