@@ -55,7 +55,6 @@ public sealed partial class RuleTests
         {
             string code = Words().Replace(Golden.Text(name), "");
             Assert.DoesNotMatch(Operators(), code);
-            if (folder == "Adapters/") Assert.DoesNotMatch("TorchSharp|Engines", code);
         });
     }
 

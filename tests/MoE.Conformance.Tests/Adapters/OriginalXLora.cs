@@ -16,8 +16,7 @@ internal sealed class OriginalXLora : IAdapter
     // The last linear layer has a name of its own; the ones before stand in a list with their activations.
     private static Func<int, string> Name(CaseReader c)
     {
-        int depth = c.Int("xlora_depth");
         string[] inner = [.. c.WeightNames().Where(static w => w.EndsWith(".weight", StringComparison.Ordinal) && !w.StartsWith("last.", StringComparison.Ordinal)).Select(static w => w[..^".weight".Length]).OrderBy(static w => int.Parse(w.Split('.')[^1], System.Globalization.CultureInfo.InvariantCulture))];
-        return i => i == depth - 1 ? "last" : inner[i];
+        return i => i == inner.Length ? "last" : inner[i];
     }
 }
