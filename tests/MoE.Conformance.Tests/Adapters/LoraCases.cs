@@ -50,7 +50,7 @@ internal static class LoraCases
         };
         var weights = new Dictionary<string, GoldenTensor>();
         var links = new List<Link> { Link.Of("hidden_state", "hidden_state") };
-        for (int i = 0; i < depth; i++)
+        foreach (int i in Enumerable.Range(0, depth))
         {
             foreach (string part in bias ? new[] { "weight", "bias" } : ["weight"])
             {
@@ -88,7 +88,7 @@ internal static class LoraCases
         foreach (string factor in new[] { "lora_A", "lora_B" })
         {
             var all = c.Weight(factor);
-            for (int i = 0; i < names.Length; i++)
+            foreach (int i in Enumerable.Range(0, names.Length))
             {
                 weights[$"adapters.{factor}.{names[i]}.weight"] = all.Slice(0, i, 1).Reshape([.. all.Shape.Skip(1)]);
                 links.Add(Link.Of($"{factor}.{i}", $"adapters.{factor}.{names[i]}.weight"));

@@ -26,7 +26,7 @@ internal sealed class MixLora : IAdapter
             links.Add(Link.Of($"base.{name}.weight", $"{name}.weight"));
             if (!c.HasWeight($"experts.0.{name}.lora_A")) continue;
             on |= projection;
-            for (int e = 0; e < experts; e++)
+            foreach (int e in Enumerable.Range(0, experts))
             {
                 foreach (string factor in new[] { "lora_A", "lora_B" })
                 {

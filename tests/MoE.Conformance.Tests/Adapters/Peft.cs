@@ -48,7 +48,7 @@ internal sealed class Peft : IAdapter
                 run.Load(layer, "", weights);
                 layer.Mix = rows is null ? LoraMix.Of(names) : new RowLoraMix(tensor(Array.ConvertAll(rows, static r => (long)r)));
                 run["output"] = layer.call(run.Leaf("x", x));
-                for (int i = 0; i < count; i++)
+                foreach (int i in Enumerable.Range(0, count))
                 {
                     if (c.HasOutput($"delta_weight_{i}")) run[$"delta_weight_{i}"] = layer.Adapters.delta_weight(names[i]);
                 }
