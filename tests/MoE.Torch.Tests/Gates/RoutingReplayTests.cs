@@ -5,6 +5,7 @@ using static TorchSharp.torch;
 namespace MoE.Torch.Tests;
 
 /// <summary>What a torch gate routed, logged and given back, is the same routing.</summary>
+[Collection("tensor counts")]
 public sealed class RoutingReplayTests
 {
     [Theory, MemberData(nameof(Specs.Names), MemberType = typeof(Specs))]
