@@ -26,6 +26,21 @@ internal static class Specs
         ["capacity-token-major"] = TopK(4, 2) with { Dispatch = new() { Capacity = new() { Factor = 0.5 }, Arrival = ArrivalOrder.TokenMajor } },
         ["capacity-heaviest"] = TopK(4, 2) with { Dispatch = new() { Capacity = new() { Factor = 0.5 }, Drop = DropPolicy.HeaviestWeight } },
         ["capacity-renormalize"] = TopK(4, 2) with { Dispatch = new() { Capacity = new() { Factor = 0.5 }, RenormalizeAfterDrop = true } },
+        ["noise-scores"] = TopK(8, 2) with { Noise = new() { Scale = 0.7, PerExpert = true } },
+        ["noise-added-uniform"] = TopK(8, 1) with { Noise = new() { Kind = NoiseKind.Uniform, Scale = 0.1, Shift = 1 } },
+        ["noise-multiplied"] = TopK(8, 2) with { Noise = new() { Kind = NoiseKind.Uniform, Scale = 0.5, Shift = 1, Multiplies = true }, Score = new() { Temperature = 2 } },
+        ["noise-choice"] = TopK(8, 3) with { Noise = new() { Kind = NoiseKind.Gumbel, Use = NoiseUse.Choice } },
+        ["noise-later"] = TopK(8, 3) with { Noise = new() { Kind = NoiseKind.Gumbel, Use = NoiseUse.LaterChoices } },
+        ["noise-later-single"] = TopK(8, 1) with { Noise = new() { Kind = NoiseKind.Gumbel, Use = NoiseUse.LaterChoices } },
+        ["later-none"] = Top(8, 3, new() { Rule = LaterRule.None }),
+        ["later-threshold"] = Top(8, 3, new() { Rule = LaterRule.Threshold, Thresholds = [0.2, 0.1] }) with { Weigh = new() { Normalization = WeightNormalization.Sum } },
+        ["later-random"] = Top(8, 2, new() { Threshold = 0.5, Value = LaterValue.Score }) with { Dispatch = new() { Capacity = new() { Factor = 0.5 } } },
+        ["later-after"] = Top(8, 2, new() { AfterCapacity = true, InEvaluation = false }) with { Dispatch = new() { Capacity = new() { Factor = 0.5 } } },
+        ["later-after-dropless"] = Top(8, 3, new() { AfterCapacity = true }),
+        ["capacity-random"] = TopK(4, 2) with { Dispatch = new() { Capacity = new() { Factor = 0.5 }, Drop = DropPolicy.Random } },
+        ["capacity-load"] = TopK(4, 2) with { Dispatch = new() { Capacity = new() { AtMostLoad = true, Multiple = 4 } } },
+        ["capacity-single"] = TopK(4, 2) with { Dispatch = new() { Capacity = new() { Factor = 0.6, EvaluationFactor = 2, Formula = CapacityFormula.Single }, RenormalizeAfterDrop = true, RenormalizeFloor = 0.4 } },
+        ["capacity-whole-share"] = TopK(4, 2) with { Dispatch = new() { Capacity = new() { Factor = 0.7, Formula = CapacityFormula.WholeShare, Rounding = CapacityRounding.Floor, AtMostLoad = true } } },
         ["capacity-zero"] = TopK(4, 2) with { Dispatch = new() { Capacity = new() { Fixed = 0 } } },
     };
 
@@ -33,6 +48,8 @@ internal static class Specs
 
     public static RouterSpec TopK(int experts, int k, GroupLimit? groups = null, bool bias = false) =>
         new RouterSpec { Experts = experts, Select = new TopKSelection { K = k, Groups = groups, UsesBias = bias } };
+
+    private static RouterSpec Top(int experts, int k, LaterChoices later) => new() { Experts = experts, Select = new TopKSelection { K = k, Later = later } };
 
     public static float[] Random(int count, ulong seed, float scale = 1)
     {

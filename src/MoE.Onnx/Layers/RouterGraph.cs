@@ -21,6 +21,10 @@ internal sealed class RouterGraph
     {
         if (spec.Dispatch.Capacity is { } capacity)
             yield return new SpecProblem(prefix + "dispatch.capacity", capacity.ToString(), "capacities are not exported; serve the layer dropless");
+        if (spec.Noise is { TrainingOnly: false })
+            yield return new SpecProblem(prefix + "noise", spec.Noise.ToString(), "noise in evaluation is not exported; a graph draws no numbers");
+        if (spec.Select is TopKSelection { Later: { InEvaluation: true } later })
+            yield return new SpecProblem(prefix + "select.later", later.ToString(), "a rule for later choices is not exported; set in_evaluation to false or take it off");
         if (spec.Schedules is not null)
             yield return new SpecProblem(prefix + "schedules", "given", "a graph has no training step; export RouterSpec.At(step)");
     }

@@ -27,14 +27,21 @@ internal static class HostReads
         return Read<bool>(tensor);
     }
 
+    /// <summary>Routes of the longest queue.</summary>
+    public static int Longest(Tensor experts_TK, int experts)
+    {
+        using var scope = NewDisposeScope();
+        var load_E = experts_TK.flatten().add(1).bincount(null, experts + 1).narrow(0, 1, experts);
+        return checked((int)load_E.max().item<long>());
+    }
+
     public static TopKRouting Snapshot(RoutingTensors routing)
     {
         int tokens = checked((int)routing.TokenCount), k = checked((int)routing.Choices);
         int[] ids = Array.ConvertAll(Int64(routing.ExpertIds), static id => (int)id);
         float[] weights = Single(routing.Weights);
         float[]? scores = routing.Scores is null ? null : Single(routing.Scores);
-        var dispatch = routing.Spec?.Dispatch ?? DispatchSpec.Dropless;
-        var plan = dispatch.Capacity is null
+        var plan = routing.Capacity is null
             ? ExpertPlan.Dropless(ids, routing.ExpertCount)
             : ExpertPlan.FromKept(ids, k, routing.ExpertCount, Bool(routing.Kept!), Array.ConvertAll(Int64(routing.Positions!), static p => (int)p), routing.Capacity!.Value);
         return new TopKRouting(tokens, routing.ExpertCount, k, ids, weights, plan, scores);

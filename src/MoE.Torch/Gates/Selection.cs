@@ -27,6 +27,27 @@ internal static class Selection
         return closed is null ? experts_TK : experts_TK.masked_fill(values_TK.isneginf(), -1);
     }
 
+    /// <summary>[T, K] int64 where noise sees the choice only: the best by noisy logits; the first of them by clean scores where the noise is for later choices.</summary>
+    public static Tensor ChooseNoisy(Tensor scores_TE, Tensor noisy_TE, RouterSpec spec, Tensor? closed)
+    {
+        double lowest = noisy_TE.dtype == ScalarType.Float64 ? double.MinValue : float.MinValue;
+        var open_TE = noisy_TE.clamp_min(lowest);
+        if (closed is not null) open_TE = open_TE.masked_fill(closed.unsqueeze(0), double.NegativeInfinity);
+        Tensor? first_T1 = null;
+        long rest = spec.TopK;
+        if (spec.Noise!.Use == NoiseUse.LaterChoices)
+        {
+            var clean_TE = closed is null ? scores_TE : scores_TE.clamp_min(lowest).masked_fill(closed.unsqueeze(0), double.NegativeInfinity);
+            first_T1 = TopK(clean_TE, 1, spec.Ties).Indices;
+            open_TE = open_TE.scatter(1, first_T1, full_like(first_T1, double.NegativeInfinity, dtype: open_TE.dtype));
+            if (--rest == 0) return first_T1;
+        }
+
+        var (values_TL, experts_TL) = TopK(open_TE, rest, spec.Ties);
+        experts_TL = experts_TL.masked_fill(values_TL.isneginf(), -1);
+        return first_T1 is null ? experts_TL : cat([first_T1, experts_TL], 1);
+    }
+
     private static Tensor LimitGroups(Tensor choice_TE, GroupLimit limit, int k, TieRule ties)
     {
         long tokens = choice_TE.shape[0], size = choice_TE.shape[1] / limit.Count;

@@ -43,7 +43,7 @@ public abstract class SpecGate : TorchGate
     public override RoutingTensors forward(Tensor tokens, GateContext context)
     {
         using var scope = NewDisposeScope();
-        return SpecRouting.route(logits(tokens, context), Spec, selection_bias, context).MoveToOuterDisposeScope();
+        return SpecRouting.route(logits(tokens, context), Spec, selection_bias, context, training).MoveToOuterDisposeScope();
     }
 
     private static RouterSpec Checked(RouterSpec spec)

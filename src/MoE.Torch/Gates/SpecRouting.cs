@@ -10,11 +10,13 @@ public static class SpecRouting
     /// <param name="logits">[T, E] of any floating type; scores are taken in single precision (double for double). -infinity is allowed as long as one logit of the token is finite.</param>
     /// <param name="spec">The router; of one with schedules, that of <see cref="GateContext.Step"/> is taken.</param>
     /// <param name="selectionBias">[E] where the spec uses one, otherwise null.</param>
-    /// <param name="context">Masks and replay.</param>
+    /// <param name="context">Masks, replay, noise.</param>
+    /// <param name="training">Training rather than evaluation: for noise, second-expert policies and the capacity factor.</param>
     /// <returns>The routing; its tensors belong to the caller.</returns>
+    /// <exception cref="InvalidOperationException">The spec draws numbers, and the context has no noise source.</exception>
     /// <exception cref="SpecException">The spec has problems.</exception>
     /// <exception cref="ArgumentException">A shape or type is wrong; or, on the CPU, a logit of an unpadded token is NaN or +infinity, or all of them are -infinity.</exception>
-    public static RoutingTensors route(Tensor logits, RouterSpec spec, Tensor? selectionBias = null, GateContext? context = null)
+    public static RoutingTensors route(Tensor logits, RouterSpec spec, Tensor? selectionBias = null, GateContext? context = null, bool training = false)
     {
         ArgumentNullException.ThrowIfNull(spec);
         context ??= GateContext.Empty;
@@ -22,16 +24,29 @@ public static class SpecRouting
         Check(logits, spec, selectionBias, context);
         using var scope = NewDisposeScope();
 
-        var wide_TE = Widen(logits, spec, context);
+        var noisy_TE = Noisy(logits, spec, context, training);
+        bool noisyChoice = noisy_TE is not null && spec.Noise!.Use != NoiseUse.Scores;
+        var wide_TE = Widen(noisyChoice ? logits : noisy_TE ?? logits, spec, context);
         bool first = spec.Score.Stage == ScoreStage.BeforeSelection;
         var scores_TE = first ? Score(spec.Score.Function, wide_TE) : wide_TE;
         Tensor experts_TK;
         using (no_grad())
-            experts_TK = context.GivenExperts ?? Selection.Choose(scores_TE.detach(), spec, selectionBias, context.ClosedExperts);
+            experts_TK = context.GivenExperts ?? (noisyChoice
+                ? Selection.ChooseNoisy(scores_TE.detach(), noisy_TE!.detach(), spec, context.ClosedExperts)
+                : Selection.Choose(scores_TE.detach(), spec, selectionBias, context.ClosedExperts));
         experts_TK = WithoutPadding(experts_TK, context.Padding);
         bool partial = context.Padding is not null || context.ClosedExperts is not null || context.GivenExperts is not null;
         var weights_TK = Weigh(scores_TE, experts_TK, spec, partial);
-        return Dispatching.Settle(logits, scores_TE, experts_TK, weights_TK, spec, partial).MoveToOuterDisposeScope();
+        var later = context.GivenExperts is null && spec.Select is TopKSelection { K: > 1, Later: { } rule } && (training || rule.InEvaluation) ? rule : null;
+        if (later is { AfterCapacity: false })
+        {
+            using (no_grad())
+                experts_TK = experts_TK.masked_fill(LaterRules.Routed(later, scores_TE, experts_TK, weights_TK, context).logical_not(), -1);
+            weights_TK = weights_TK.masked_fill(experts_TK.lt(0), 0);
+            partial = true;
+        }
+
+        return Dispatching.Settle(logits, scores_TE, experts_TK, weights_TK, spec, new DispatchCall(partial, training, later is { AfterCapacity: true } ? later : null, context)).MoveToOuterDisposeScope();
     }
 
     /// <summary>A score function over the last dimension.</summary>
@@ -63,6 +78,19 @@ public static class SpecRouting
         if (context.GivenExperts is { } given && (given.dim() != 2 || given.shape[0] != logits.shape[0] || given.shape[1] != spec.TopK || given.dtype != ScalarType.Int64))
             throw new ArgumentException($"givenExperts is {given.dtype} {TensorGuard.Shape(given)}; must be Int64 [{logits.shape[0]}, {spec.TopK}]", "givenExperts");
         if (!context.SkipLogitCheck) LogitCheck.Throw(logits, context);
+    }
+
+    // Noise is drawn in the logits' own type where that is double, otherwise in single precision, and added before anything else.
+    private static Tensor? Noisy(Tensor logits, RouterSpec spec, GateContext context, bool training)
+    {
+        if (spec.Noise is not { } noise || (!training && noise.TrainingOnly)) return null;
+        var wide_TE = logits.dtype == ScalarType.Float64 ? logits : logits.to(ScalarType.Float32);
+        var n_TE = NoiseDraw.Of(context, NoiseNames.Logits, noise.Kind, logits.shape, wide_TE);
+        if (noise.Kind == NoiseKind.Uniform) n_TE = n_TE.mul(2).sub(1);
+        double scale = noise.ScaleOf(spec.Experts);
+        if (scale != 1) n_TE = n_TE.mul(scale);
+        if (noise.Shift != 0) n_TE = n_TE.add(noise.Shift);
+        return noise.Multiplies ? wide_TE.mul(n_TE) : wide_TE.add(n_TE);
     }
 
     // Single precision at least; padded rows cannot carry NaN into the gradients of the others; closed experts score as -infinity does.

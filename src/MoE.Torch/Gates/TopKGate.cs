@@ -39,17 +39,20 @@ public sealed class TopKGate : SpecGate
 
     /// <inheritdoc/>
     /// <exception cref="ArgumentException">The width or type is not that of the weight.</exception>
+    /// <exception cref="InvalidOperationException">The spec draws jitter, and the context has no noise source.</exception>
     public override Tensor logits(Tensor tokens, GateContext context)
     {
         var x_TD = context.Selector ?? tokens;
         TensorGuard.Matrix(x_TD, weight.shape[1], nameof(tokens));
+        using var scope = NewDisposeScope();
+        if (training && Spec.At(context.Step).InputJitter is > 0 and var jitter)
+            x_TD = x_TD.mul(NoiseDraw.Of(context, NoiseNames.InputJitter, NoiseKind.Uniform, x_TD.shape, x_TD).mul(2 * jitter).add(1 - jitter));
         if (Spec.Logits == LogitPrecision.Input || x_TD.dtype is ScalarType.Float32 or ScalarType.Float64)
         {
             TensorGuard.SameType(x_TD, weight, nameof(tokens));
-            return nn.functional.linear(x_TD, weight, bias);
+            return nn.functional.linear(x_TD, weight, bias).MoveToOuterDisposeScope();
         }
 
-        using var scope = NewDisposeScope();
         return nn.functional.linear(x_TD.to(ScalarType.Float32), weight.to(ScalarType.Float32), bias?.to(ScalarType.Float32)).MoveToOuterDisposeScope();
     }
 }

@@ -7,32 +7,72 @@ namespace MoE.Torch;
 internal static class Dispatching
 {
     /// <summary>Applies the dispatch rules and makes the routing.</summary>
-    public static RoutingTensors Settle(Tensor logits, Tensor scores_TE, Tensor experts_TK, Tensor weights_TK, RouterSpec spec, bool partial)
+    public static RoutingTensors Settle(Tensor logits, Tensor scores_TE, Tensor experts_TK, Tensor weights_TK, RouterSpec spec, DispatchCall call)
     {
         Tensor? kept_TK = null, positions_TK = null;
         int? capacity = null;
-        if (spec.Dispatch.Capacity is { } rule)
+        var dispatch = spec.Dispatch;
+        if (dispatch.Capacity is { } rule)
         {
-            capacity = rule.Of((int)experts_TK.shape[0], spec.Experts, spec.TopK);
             using (no_grad())
             {
+                capacity = rule.Of((int)experts_TK.shape[0], spec.Experts, spec.TopK, call.Training, rule.AtMostLoad ? HostReads.Longest(experts_TK, spec.Experts) : null);
                 positions_TK = Positions(experts_TK, spec, capacity.Value);
-                kept_TK = spec.Dispatch.Drop == DropPolicy.HeaviestWeight
-                    ? Rank(experts_TK.flatten(), weights_TK.detach().flatten(), spec.Experts).lt(capacity.Value).view(experts_TK.shape)
-                    : positions_TK.lt(capacity.Value);
-                kept_TK = kept_TK.logical_and(experts_TK.ge(0));
+                kept_TK = Keep(experts_TK, positions_TK, weights_TK.detach(), spec, capacity.Value, call.Context).logical_and(experts_TK.ge(0));
             }
-
-            weights_TK = weights_TK.masked_fill(kept_TK.logical_not(), 0);
-            if (spec.Dispatch.RenormalizeAfterDrop) weights_TK = weights_TK / OneWhereZero(weights_TK.sum(-1, keepdim: true));
         }
-        else if (partial)
+        else if (call.Partial)
         {
             kept_TK = experts_TK.ge(0);
         }
 
+        if (call.After is { } after)
+        {
+            using (no_grad())
+            {
+                // What the rule takes off has used its place in the queue, and has no expert any more.
+                positions_TK ??= Place(experts_TK.flatten(), null, spec.Experts).view(experts_TK.shape);
+                var routed_TK = LaterRules.Routed(after, scores_TE, experts_TK, weights_TK, call.Context);
+                kept_TK = (kept_TK ?? experts_TK.ge(0)).logical_and(routed_TK);
+                experts_TK = experts_TK.masked_fill(routed_TK.logical_not(), -1);
+                positions_TK = positions_TK.masked_fill(routed_TK.logical_not(), -1);
+                capacity ??= checked((int)experts_TK.numel());
+            }
+        }
+
+        if (positions_TK is not null)
+        {
+            weights_TK = weights_TK.masked_fill(kept_TK!.logical_not(), 0);
+            if (dispatch.RenormalizeAfterDrop && dispatch.Capacity is not null) weights_TK = weights_TK / Floored(weights_TK.sum(-1, keepdim: true), dispatch.RenormalizeFloor);
+        }
+
         // Aliases: what the routing owns is never what the caller owns.
         return new RoutingTensors(spec.Experts, logits.alias(), scores_TE.alias(), experts_TK.alias(), weights_TK.alias(), kept_TK?.alias(), positions_TK?.alias(), capacity, spec);
+    }
+
+    private static Tensor Floored(Tensor sum_T1, double floor) => OneWhereZero(floor > 0 ? sum_T1.clamp_min(floor) : sum_T1);
+
+    private static Tensor Keep(Tensor experts_TK, Tensor positions_TK, Tensor weights_TK, RouterSpec spec, int capacity, GateContext context)
+    {
+        var drop = spec.Dispatch.Drop;
+        if (drop == DropPolicy.FirstCome) return positions_TK.lt(capacity);
+        if (drop == DropPolicy.HeaviestWeight && spec.Ties != TieRule.Native)
+            return Rank(experts_TK.flatten(), weights_TK.flatten(), spec.Experts).lt(capacity).view(experts_TK.shape);
+        if (drop == DropPolicy.Random)
+        {
+            var u_TE = NoiseDraw.Of(context, NoiseNames.RandomDrop, NoiseKind.Uniform, [experts_TK.shape[0], spec.Experts], weights_TK);
+            return Rank(experts_TK.flatten(), u_TE.gather(1, experts_TK.clamp_min(0)).flatten(), spec.Experts).lt(capacity).view(experts_TK.shape);
+        }
+
+        // libtorch's own top-k over each expert's column: what it leaves of equal values is what the peers leave.
+        var values_TK = drop == DropPolicy.Unspecified ? ones_like(weights_TK) : weights_TK;
+        var column_TE = zeros([experts_TK.shape[0], spec.Experts], dtype: weights_TK.dtype, device: weights_TK.device)
+            .scatter_add(1, experts_TK.clamp_min(0), values_TK.masked_fill(experts_TK.lt(0), 0));
+        if (capacity >= column_TE.shape[0]) return ones_like(experts_TK, dtype: ScalarType.Bool);
+        if (capacity == 0) return zeros_like(experts_TK, dtype: ScalarType.Bool);
+        var (_, top_CE) = column_TE.topk(capacity, 0, largest: true, sorted: false);
+        var kept_TE = zeros_like(column_TE, dtype: ScalarType.Bool).scatter_(0, top_CE, ones_like(top_CE, dtype: ScalarType.Bool));
+        return kept_TE.gather(1, experts_TK.clamp_min(0));
     }
 
     public static Tensor OneWhereZero(Tensor divisor) => divisor.masked_fill(divisor.eq(0), 1);

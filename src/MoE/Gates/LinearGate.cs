@@ -56,12 +56,14 @@ public sealed class LinearGate : IGate
         Training = input.Training,
     });
 
-    /// <summary>The logits [T, E]; products are summed in double.</summary>
+    /// <summary>The logits [T, E]; products are summed in double. In training the scorer's input is jittered where the spec says so.</summary>
     /// <param name="input">The tokens, or the selector where there is one.</param>
+    /// <exception cref="InvalidOperationException">The spec draws jitter, and the input has no noise source.</exception>
     /// <exception cref="ArgumentException">The width is not that of the weight.</exception>
     public float[] Logits(in GateInput input)
     {
         var x = input.Selector.IsEmpty ? input.Tokens : input.Selector;
+        if (Spec.InputJitter > 0 && input.Training) x = Jittered(x, input);
         int tokens = input.TokenCount, experts = Spec.Experts;
         if (x.Length != (long)tokens * _width)
             throw new ArgumentException($"the scorer's input has {x.Length} values; must be tokens x width ({tokens} x {_width})", nameof(input));
@@ -79,5 +81,16 @@ public sealed class LinearGate : IGate
         }
 
         return logits;
+    }
+
+    private float[] Jittered(ReadOnlySpan<float> x, in GateInput input)
+    {
+        string name = NoiseNames.Of(input.NoiseScope ?? NoiseNames.DefaultScope, NoiseNames.InputJitter);
+        if (input.Noise is null)
+            throw new InvalidOperationException($"the router draws {name}, and the noise source is null; give one (for example new SeededNoise(seed))");
+        var jittered = new float[x.Length];
+        input.Noise.Fill(name, input.Step, NoiseKind.Uniform, jittered);
+        for (int i = 0; i < jittered.Length; i++) jittered[i] = (float)(x[i] * (1 - Spec.InputJitter + 2 * Spec.InputJitter * jittered[i]));
+        return jittered;
     }
 }

@@ -1,6 +1,9 @@
+using System.Text.Json.Serialization;
+
 namespace MoE;
 
 /// <summary>Distributions that gates draw from.</summary>
+[JsonConverter(typeof(SnakeCaseEnumConverter<NoiseKind>))]
 public enum NoiseKind
 {
     /// <summary>U[0, 1).</summary>

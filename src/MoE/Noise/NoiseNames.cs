@@ -9,6 +9,18 @@ public static class NoiseNames
     /// <summary>The scope of a gate that was given none.</summary>
     public const string DefaultScope = "gate";
 
+    /// <summary>Noise on the logits, [T, E]: <see cref="NoiseSpec"/>.</summary>
+    public const string Logits = "logits";
+
+    /// <summary>Whether later choices are routed, [K - 1, T] uniform: <see cref="MoE.LaterChoices"/>.</summary>
+    public const string LaterChoices = "later";
+
+    /// <summary>Which routes an expert keeps, [T, E] uniform: <see cref="DropPolicy.Random"/>.</summary>
+    public const string RandomDrop = "drop";
+
+    /// <summary>What multiplies the scorer's input, [T, D] uniform: <see cref="RouterSpec.InputJitter"/>.</summary>
+    public const string InputJitter = "jitter";
+
     /// <summary>The full name of a draw.</summary>
     /// <param name="scope">The gate's place; not empty.</param>
     /// <param name="purpose">What the draw is for.</param>

@@ -9,8 +9,9 @@ public static class ReferenceRouter
     /// <summary>Routes a batch by its logits.</summary>
     /// <param name="logits">[T, E], row-major. Minus infinity is allowed (such an expert scores zero under softmax), as long as one logit of the token is finite.</param>
     /// <param name="spec">The router.</param>
-    /// <param name="options">Bias, masks, replay.</param>
+    /// <param name="options">Bias, masks, replay, noise.</param>
     /// <returns>[T, K] experts and weights, with the dispatch plan.</returns>
+    /// <exception cref="InvalidOperationException">The spec draws numbers, and the options have no noise source.</exception>
     /// <exception cref="SpecException">The spec has problems, or schedules (<see cref="RouterSpec.At"/> gives the router of one step).</exception>
     /// <exception cref="ArgumentException">A length is wrong, a logit of an unpadded token is NaN or +infinity, or all of them are -infinity.</exception>
     public static TopKRouting Route(ReadOnlySpan<float> logits, RouterSpec spec, RouteOptions options = default)
@@ -23,6 +24,10 @@ public static class ReferenceRouter
         var ids = new int[tokens * k];
         var weights = new float[tokens * k];
         var scores = options.KeepScores ? new float[tokens * e] : null;
+        var draws = new RouterDraws(spec, options, tokens);
+        float[]? noisy = draws.Noisy(logits);
+        if (noisy is not null && spec.Noise!.Use == NoiseUse.Scores) logits = noisy;
+        bool noisyChoice = noisy is not null && spec.Noise!.Use != NoiseUse.Scores;
         var row = new ReferenceRow(spec, options.ClosedExperts);
         for (int t = 0; t < tokens; t++)
         {
@@ -35,12 +40,15 @@ public static class ReferenceRouter
 
             row.Score(logits.Slice(t * e, e));
             if (scores is not null) row.CopyScores(scores.AsSpan(t * e, e));
-            if (options.GivenExperts.IsEmpty) row.Select(options.SelectionBias, chosen);
+            if (options.GivenExperts.IsEmpty && noisyChoice) row.SelectNoisy(noisy.AsSpan(t * e, e), chosen);
+            else if (options.GivenExperts.IsEmpty) row.Select(options.SelectionBias, chosen);
             else options.GivenExperts.Slice(t * k, k).CopyTo(chosen);
             row.Weigh(chosen, weights.AsSpan(t * k, k));
+            if (draws.Later is { AfterCapacity: false } later) DropLater(later, t, row, chosen, weights.AsSpan(t * k, k), draws);
         }
 
-        var plan = ExpertPlan.Build(ids, weights, k, e, spec.Dispatch);
+        var plan = ExpertPlan.Build(ids, weights, k, e, spec.Dispatch, options.Training, draws.Drop);
+        if (draws.Later is { AfterCapacity: true } after) plan = WithoutLater(after, ids, weights, k, e, plan, draws);
         Settle(weights, k, plan, spec.Dispatch);
         return new TopKRouting(tokens, e, k, ids, weights, plan, scores);
     }
@@ -77,6 +85,33 @@ public static class ReferenceRouter
         }
     }
 
+    private static void DropLater(LaterChoices later, int token, ReferenceRow row, Span<int> chosen, Span<float> weights, in RouterDraws draws)
+    {
+        for (int j = 1; j < chosen.Length; j++)
+        {
+            if (chosen[j] < 0 || later.Routes(j, later.Value == LaterValue.Score ? row.ScoreOf(chosen[j]) : weights[j], draws.Uniform(j, token))) continue;
+            chosen[j] = -1;
+            weights[j] = 0;
+        }
+    }
+
+    // The rule sees what passed the capacity: what it takes off has used its place in the queue, and has no expert any more.
+    private static ExpertPlan WithoutLater(LaterChoices later, int[] ids, float[] weights, int k, int experts, ExpertPlan plan, in RouterDraws draws)
+    {
+        var kept = new bool[ids.Length];
+        int[] positions = plan.Positions.ToArray();
+        for (int r = 0; r < kept.Length; r++)
+        {
+            kept[r] = plan.IsKept(r);
+            if (r % k == 0 || ids[r] < 0 || later.Routes(r % k, weights[r], draws.Uniform(r % k, r / k))) continue;
+            kept[r] = false;
+            ids[r] = positions[r] = -1;
+            weights[r] = 0;
+        }
+
+        return ExpertPlan.FromKept(ids, k, experts, kept, positions, plan.Capacity ?? kept.Length);
+    }
+
     // Dropped routes weigh nothing; what is left of a token is renormalised where the spec says so.
     private static void Settle(float[] weights, int k, ExpertPlan plan, DispatchSpec dispatch)
     {
@@ -91,6 +126,7 @@ public static class ReferenceRouter
             var row = weights.AsSpan(t, k);
             double sum = 0;
             foreach (float w in row) sum += w;
+            sum = Math.Max(sum, dispatch.RenormalizeFloor);
             if (sum == 0) continue;
             for (int j = 0; j < k; j++) row[j] = (float)(row[j] / sum);
         }

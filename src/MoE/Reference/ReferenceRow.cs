@@ -46,6 +46,25 @@ internal sealed class ReferenceRow
         for (int e = 0; e < chosen.Length; e++) chosen[e] = _open[e] ? e : -1;
     }
 
+    /// <summary>Stage 2 where noise sees the choice only: the chosen experts by noisy logits; the first of them without noise where the noise is for later choices.</summary>
+    public void SelectNoisy(ReadOnlySpan<float> noisyLogits, Span<int> chosen)
+    {
+        Compete([]);
+        int first = 0;
+        if (_spec.Noise!.Use == NoiseUse.LaterChoices)
+        {
+            TopK(_choice, _open, _spec.Ties, chosen[..1]);
+            if (chosen[0] >= 0) _open[chosen[0]] = false;
+            first = 1;
+        }
+
+        noisyLogits.CopyTo(_choice);
+        TopK(_choice, _open, _spec.Ties, chosen[first..]);
+    }
+
+    /// <summary>The score of an expert as the choice saw it.</summary>
+    public float ScoreOf(int expert) => _scores[expert];
+
     /// <summary>What stage 2 compares: minus infinity for an expert that cannot be chosen.</summary>
     public void CopySelectionScores(ReadOnlySpan<float> bias, Span<float> destination)
     {

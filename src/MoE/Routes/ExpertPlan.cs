@@ -65,8 +65,10 @@ public sealed class ExpertPlan
     /// <param name="choices">K, positive.</param>
     /// <param name="experts">E, positive.</param>
     /// <param name="dispatch">The rules; without a capacity the plan is dropless.</param>
+    /// <param name="training">Training rather than evaluation, for the capacity.</param>
+    /// <param name="draws">[T, E] uniform numbers where the rules drop at random, otherwise not looked at.</param>
     /// <exception cref="ArgumentException">A length or value breaks these rules.</exception>
-    public static ExpertPlan Build(ReadOnlySpan<int> expertIds, ReadOnlySpan<float> weights, int choices, int experts, DispatchSpec dispatch)
+    public static ExpertPlan Build(ReadOnlySpan<int> expertIds, ReadOnlySpan<float> weights, int choices, int experts, DispatchSpec dispatch, bool training = true, ReadOnlySpan<float> draws = default)
     {
         ArgumentNullException.ThrowIfNull(dispatch);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(choices);
@@ -77,11 +79,15 @@ public sealed class ExpertPlan
             throw new ArgumentException($"weights has {weights.Length} values; must be as many as expertIds ({expertIds.Length})", nameof(weights));
         if (dispatch.Capacity is null) return Dropless(expertIds, experts);
         int tokens = expertIds.Length / choices;
-        int capacity = dispatch.Capacity.Of(tokens, experts, choices);
+        if (dispatch.Drop == DropPolicy.Random && draws.Length != (long)tokens * experts)
+            throw new ArgumentException($"draws has {draws.Length} values; must have tokens x experts ({tokens} x {experts})", nameof(draws));
+        int capacity = dispatch.Capacity.Of(tokens, experts, choices, training, Longest(expertIds, experts));
         var positions = Arrive(expertIds, choices, experts, dispatch, capacity);
         var kept = new bool[expertIds.Length];
         if (dispatch.Drop == DropPolicy.HeaviestWeight)
-            KeepHeaviest(expertIds, weights, experts, capacity, kept);
+            KeepLargest(expertIds, weights, experts, capacity, kept);
+        else if (dispatch.Drop == DropPolicy.Random)
+            KeepLargest(expertIds, OfRoutes(draws, expertIds, choices, experts), experts, capacity, kept);
         else
             for (int r = 0; r < kept.Length; r++) kept[r] = positions[r] >= 0 && positions[r] < capacity;
         return Sort(expertIds, experts, positions, kept, capacity);
@@ -129,6 +135,24 @@ public sealed class ExpertPlan
         }
     }
 
+    private static int Longest(ReadOnlySpan<int> expertIds, int experts)
+    {
+        var load = new int[experts];
+        foreach (int e in expertIds)
+        {
+            if (e >= 0) load[e]++;
+        }
+
+        return load.Max();
+    }
+
+    private static float[] OfRoutes(ReadOnlySpan<float> draws, ReadOnlySpan<int> expertIds, int choices, int experts)
+    {
+        var drawn = new float[expertIds.Length];
+        for (int r = 0; r < drawn.Length; r++) drawn[r] = expertIds[r] < 0 ? 0 : draws[r / choices * experts + expertIds[r]];
+        return drawn;
+    }
+
     private static int[] Arrive(ReadOnlySpan<int> expertIds, int choices, int experts, DispatchSpec dispatch, int capacity)
     {
         var positions = new int[expertIds.Length];
@@ -149,7 +173,7 @@ public sealed class ExpertPlan
         return positions;
     }
 
-    private static void KeepHeaviest(ReadOnlySpan<int> expertIds, ReadOnlySpan<float> weights, int experts, int capacity, bool[] kept)
+    private static void KeepLargest(ReadOnlySpan<int> expertIds, ReadOnlySpan<float> weights, int experts, int capacity, bool[] kept)
     {
         var queues = new List<(float Weight, int Route)>[experts];
         for (int r = 0; r < expertIds.Length; r++)

@@ -16,14 +16,51 @@ public enum CapacityRounding
     HalfToEven,
 }
 
+/// <summary>In which order a capacity is computed from T, E, k and the factor f.</summary>
+[JsonConverter(typeof(SnakeCaseEnumConverter<CapacityFormula>))]
+public enum CapacityFormula
+{
+    /// <summary>round((T k / E) f), in double precision (Megatron-LM, MegaBlocks).</summary>
+    ShareTimesFactor,
+
+    /// <summary>round((T k f) / E), in double precision (Mesh TensorFlow, lucidrains, V-MoE, flaxformer).</summary>
+    FactorFirst,
+
+    /// <summary>round(single(T / E) single(f k)), in single precision (DeepSpeed).</summary>
+    Single,
+
+    /// <summary>k round(f ceil(T / E)) (Tutel with floor; NLLB and torchscale with a factor of one).</summary>
+    WholeShare,
+
+    /// <summary>floor(round(f T) k / E) (FastMoE's GShard gate with ceiling).</summary>
+    WholeTokens,
+
+    /// <summary>round(f T): a share of the tokens for each expert, whatever E and k (NLLB and torchscale in evaluation with ceiling).</summary>
+    TokenShare,
+}
+
 /// <summary>The capacity C of an expert: how many routes it accepts in one call.</summary>
 public sealed record CapacitySpec
 {
     /// <summary>
-    /// The capacity factor: C = round((T * k / E) * factor), or without k, see <see cref="CountsChoices"/>. Not negative. Null: <see cref="Fixed"/> is used.
-    /// The order of operations is Megatron-LM's; where the exact product is whole, a peer that multiplies by the factor first can differ by one.
+    /// The capacity factor f: C = round((T * k / E) * f) or another <see cref="Formula"/>, without k where <see cref="CountsChoices"/> says so. Not negative. Null: <see cref="Fixed"/> or the load is used.
+    /// The order of operations matters: where the exact product is whole, two formulas can differ by one.
     /// </summary>
     public double? Factor { get; init; }
+
+    /// <summary>The factor of evaluation, not negative; null: that of training.</summary>
+    public double? EvaluationFactor { get; init; }
+
+    /// <summary>The formula of evaluation; null: that of training.</summary>
+    public CapacityFormula? EvaluationFormula { get; init; }
+
+    /// <summary>The order of operations.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public CapacityFormula Formula { get; init; } = CapacityFormula.ShareTimesFactor;
+
+    /// <summary>The capacity is never above the longest queue of the call, so that nothing is reserved in vain; without a factor and a fixed capacity it is the longest queue, and nothing is dropped (Tutel with a factor of zero or below, DeepSpeed <c>drop_tokens=False</c>).</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool AtMostLoad { get; init; }
 
     /// <summary>A capacity that does not depend on T (transformers Switch <c>expert_capacity</c>); not negative.</summary>
     public int? Fixed { get; init; }
@@ -47,18 +84,32 @@ public sealed record CapacitySpec
     /// <param name="tokens">T, zero or more.</param>
     /// <param name="experts">E, positive.</param>
     /// <param name="k">Choices per token, positive.</param>
-    /// <returns>C, zero or more; computed in double precision and saturated at <see cref="int.MaxValue"/>.</returns>
-    public int Of(int tokens, int experts, int k)
+    /// <param name="training">Training rather than evaluation, for the factor.</param>
+    /// <param name="load">Routes of the longest queue, for <see cref="AtMostLoad"/>; null: not known, and then the bound is left out.</param>
+    /// <returns>C, zero or more, saturated at <see cref="int.MaxValue"/>.</returns>
+    public int Of(int tokens, int experts, int k, bool training = true, int? load = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(tokens);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(experts);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(k);
-        double c = Fixed ?? Round((double)tokens * (CountsChoices ? k : 1) / experts * (Factor ?? 0));
+        double? factor = training ? Factor : EvaluationFactor ?? Factor;
+        double c = Fixed ?? (factor is { } f ? Product(training ? Formula : EvaluationFormula ?? Formula, tokens, experts, CountsChoices ? k : 1, f) : double.PositiveInfinity);
         if (AtMostTokens) c = Math.Min(c, tokens);
+        if (AtMostLoad) c = Math.Min(c, load ?? (double)tokens);
         c = Math.Max(c, Minimum);
         if (Multiple > 1) c = Math.Ceiling(c / Multiple) * Multiple;
         return (int)Math.Min(c, int.MaxValue);
     }
+
+    private double Product(CapacityFormula formula, int tokens, int experts, int k, double factor) => formula switch
+    {
+        CapacityFormula.FactorFirst => Round((double)tokens * k * factor / experts),
+        CapacityFormula.Single => Round((float)tokens / experts * (float)(factor * k)),
+        CapacityFormula.WholeShare => Round(factor * Math.Ceiling((double)tokens / experts)) * k,
+        CapacityFormula.WholeTokens => Math.Floor(Round(factor * tokens) * k / experts),
+        CapacityFormula.TokenShare => Round(factor * tokens),
+        _ => Round((double)tokens * k / experts * factor),
+    };
 
     private double Round(double c) => Rounding switch
     {
@@ -69,7 +120,15 @@ public sealed record CapacitySpec
 
     internal void Check(SpecProblems problems, string path)
     {
-        problems.Require(Factor is null != Fixed is null, $"{path}.factor", Factor, $"exactly one of factor and fixed ({(Fixed is { } f ? f.ToString(System.Globalization.CultureInfo.InvariantCulture) : "null")}) must be given");
+        problems.Require(Factor is null != Fixed is null || (AtMostLoad && Factor is null && Fixed is null), $"{path}.factor", Factor, $"exactly one of factor and fixed ({(Fixed is { } f ? f.ToString(System.Globalization.CultureInfo.InvariantCulture) : "null")}) must be given, or neither with at_most_load");
+        if (EvaluationFactor is { } evaluation)
+        {
+            problems.Require(double.IsFinite(evaluation) && evaluation >= 0, $"{path}.evaluation_factor", evaluation, "must be finite and not negative");
+            problems.Require(Factor is not null, $"{path}.evaluation_factor", evaluation, "needs a factor for training too");
+        }
+
+        problems.RequireDefined(Formula, $"{path}.formula");
+        if (EvaluationFormula is { } formula) problems.RequireDefined(formula, $"{path}.evaluation_formula");
         if (Factor is { } factor) problems.Require(double.IsFinite(factor) && factor >= 0, $"{path}.factor", factor, "must be finite and not negative");
         if (Fixed is { } fixedCapacity) problems.Require(fixedCapacity >= 0, $"{path}.fixed", fixedCapacity, "must not be negative");
         problems.RequireDefined(Rounding, $"{path}.rounding");

@@ -11,6 +11,14 @@ public enum DropPolicy
 
     /// <summary>The heaviest weights; equal weights: the earlier token (Megatron-LM <c>probs</c>).</summary>
     HeaviestWeight,
+
+    /// <summary>A random subset: each route draws U, the largest stay (DeepSpeed's random token selection). The draw is <see cref="NoiseNames.RandomDrop"/>, [T, E].</summary>
+    Random,
+
+    /// <summary>
+    /// Any of them: on the torch engine those that libtorch's top-k leaves of a column of zeros and ones (DeepSpeed's top-1 without random token selection, Megatron-LM <c>position</c>). The managed engine keeps the first to arrive.
+    /// </summary>
+    Unspecified,
 }
 
 /// <summary>In which order routes arrive at their expert.</summary>
@@ -56,11 +64,16 @@ public sealed record DispatchSpec
     /// <summary>The kept weights of a token are divided by their sum again after drops (DeepSpeed top-2); never applied to a token that lost all.</summary>
     public bool RenormalizeAfterDrop { get; init; }
 
+    /// <summary>The sum that <see cref="RenormalizeAfterDrop"/> divides by is at least this; zero or more. DeepSpeed, NLLB and torchscale: 1.1920929e-7.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public double RenormalizeFloor { get; init; }
+
     internal void Check(SpecProblems problems, string path)
     {
         problems.RequireDefined(Drop, $"{path}.drop");
         problems.RequireDefined(Arrival, $"{path}.arrival");
         problems.RequireDefined(Offset, $"{path}.offset");
+        problems.Require(double.IsFinite(RenormalizeFloor) && RenormalizeFloor >= 0, $"{path}.renormalize_floor", RenormalizeFloor, "must be finite and not negative");
         Capacity?.Check(problems, $"{path}.capacity");
     }
 }

@@ -47,6 +47,13 @@ public sealed record RouterSpec
     /// <summary>Precision of the logits.</summary>
     public LogitPrecision Logits { get; init; } = LogitPrecision.Input;
 
+    /// <summary>In training the scorer's input is multiplied by U(1 - j, 1 + j), j being this; 0..1. Switch, Mixtral: 0.01 where it is used.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public double InputJitter { get; init; }
+
+    /// <summary>Noise on the logits; null: none.</summary>
+    public NoiseSpec? Noise { get; init; }
+
     /// <summary>Logits to scores.</summary>
     public ScoreSpec Score { get; init; } = new();
 
@@ -139,6 +146,8 @@ public sealed record RouterSpec
         problems.Require(Select is not null, prefix + "select", Select, "must be given");
         problems.Require(Weigh is not null, prefix + "weigh", Weigh, "must be given");
         problems.Require(Dispatch is not null, prefix + "dispatch", Dispatch, "must be given");
+        problems.Require(double.IsFinite(InputJitter) && InputJitter >= 0 && InputJitter <= 1, prefix + "input_jitter", InputJitter, "must be in 0..1");
+        Noise?.Check(problems, prefix + "noise", Select);
         Score?.Check(problems, prefix + "score");
         Select?.Check(problems, prefix + "select", Experts);
         Weigh?.Check(problems, prefix + "weigh");

@@ -27,10 +27,14 @@ public sealed record TopKSelection : SelectSpec
     /// <summary>A per-expert bias is added to the scores for the choice only; weights never see it (DeepSeek-V3).</summary>
     public bool UsesBias { get; init; }
 
+    /// <summary>Which of the choices behind the first are routed; null: all of them.</summary>
+    public LaterChoices? Later { get; init; }
+
     internal override void Check(SpecProblems problems, string path, int experts)
     {
         problems.Require(K >= 1 && K <= experts, $"{path}.k", K, $"must be in 1..experts ({experts})");
         Groups?.Check(problems, path, experts, K);
+        Later?.Check(problems, $"{path}.later", K);
     }
 }
 

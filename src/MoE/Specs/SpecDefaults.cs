@@ -17,6 +17,9 @@ internal static class SpecDefaults
         FillMember(router, "dispatch", new DispatchSpec(), SpecJsonContext.Default.DispatchSpec);
         if (Member(router, "dispatch") is { } dispatch && Member(dispatch, "capacity") is { } capacity)
             Fill(capacity, new CapacitySpec(), SpecJsonContext.Default.CapacitySpec);
+        if (Member(router, "noise") is { } noise) Fill(noise, new NoiseSpec(), SpecJsonContext.Default.NoiseSpec);
+        if (Member(router, "select") is { } chooses && Member(chooses, "later") is { } later)
+            Fill(later, new LaterChoices(), SpecJsonContext.Default.LaterChoices);
         if (Member(router, "select") is { } select && Member(select, "groups") is { } groups)
             Fill(groups, new GroupLimit { Count = 1, Keep = 1 }, SpecJsonContext.Default.GroupLimit, "count", "keep");
     }

@@ -26,13 +26,13 @@ public sealed class ReferenceRouterPropertyTests
             return;
         }
 
-        int c = capacity.Of(tokens, spec.Experts, spec.TopK);
         int[] asked = MoE.Diagnostics.RoutingStatistics.Demand(routing), load = routing.Load();
+        int c = capacity.Of(tokens, spec.Experts, spec.TopK, training: false, asked.Max());
         Assert.Equal(c, routing.Plan.Capacity);
         Assert.Equal(asked.Sum(), load.Sum() + routing.Plan.DroppedCount);
         for (int e = 0; e < load.Length; e++)
         {
-            if (spec.Dispatch.Drop == DropPolicy.HeaviestWeight || spec.Dispatch.Offset == ChoiceOffset.AllEarlierChoices || spec.Dispatch.Arrival == ArrivalOrder.TokenMajor)
+            if (spec.Dispatch.Drop is DropPolicy.HeaviestWeight or DropPolicy.Random || spec.Dispatch.Offset == ChoiceOffset.AllEarlierChoices || spec.Dispatch.Arrival == ArrivalOrder.TokenMajor)
                 Assert.Equal(Math.Min(asked[e], c), load[e]);
             else
                 Assert.InRange(load[e], 0, Math.Min(asked[e], c));
@@ -111,6 +111,44 @@ public sealed class ReferenceRouterPropertyTests
                 if (!chosen.Contains(e)) Assert.True(row[e] <= worst);
         }
     }, iter: 500);
+
+    [Fact]
+    public void With_noise_every_routing_is_sound_and_comes_again() => RandomSpecs.Noisy.SelectMany(static spec => Gen.Select(Gen.Int[0, 12], Draw.Seed, Gen.Bool, (tokens, seed, training) => (spec, tokens, seed, training)))
+        .Sample(static (spec, tokens, seed, training) =>
+        {
+            float[] logits = Draw.Normal(tokens * spec.Experts, seed), bias = Bias(spec, seed);
+            TopKRouting Again() => ReferenceRouter.Route(logits, spec, new RouteOptions { SelectionBias = bias, Noise = new SeededNoise((ulong)seed), Training = training });
+            var routing = Again();
+            Assert.Equal(routing.ExpertIds, Again().ExpertIds);
+            Assert.Equal(routing.Weights, Again().Weights);
+            int[] load = routing.Load();
+            if (routing.Plan.Capacity is { } c) Assert.All(load, l => Assert.InRange(l, 0, c));
+            for (int t = 0; t < tokens; t++)
+            {
+                int[] chosen = [.. routing.ExpertIds.Slice(t * spec.TopK, spec.TopK).ToArray().Where(static e => e >= 0)];
+                Assert.Distinct(chosen);
+                // The first choice is never a matter of the rule for later ones.
+                Assert.True(routing.ExpertIds[t * spec.TopK] >= 0);
+            }
+
+            for (int r = 0; r < routing.RouteCount; r++)
+                if (!routing.Plan.IsKept(r)) Assert.Equal(0, routing.Weights[r]);
+        }, iter: 1000);
+
+    [Fact]
+    public void Noise_that_only_the_choice_sees_leaves_the_weights_clean() => RandomSpecs.Noisy.SelectMany(static spec => Gen.Select(Gen.Int[0, 12], Draw.Seed, (tokens, seed) => (spec, tokens, seed)))
+        .Sample(static (spec, tokens, seed) =>
+        {
+            if (spec.Noise!.Use == NoiseUse.Scores) return;
+            var raw = spec with { Dispatch = DispatchSpec.Dropless, Weigh = new WeighSpec(), Score = spec.Score with { Stage = ScoreStage.BeforeSelection }, Select = new TopKSelection { K = spec.TopK } };
+            float[] logits = Draw.Normal(tokens * spec.Experts, seed);
+            var routing = ReferenceRouter.Route(logits, raw, new RouteOptions { Noise = new SeededNoise((ulong)seed), Training = true });
+            var clean = ReferenceRouter.Route(logits, raw with { Noise = null, Select = new AllSelection() });
+            for (int r = 0; r < routing.RouteCount; r++) Assert.Equal(clean.Weights[r / spec.TopK * spec.Experts + routing.ExpertIds[r]], routing.Weights[r]);
+            if (spec.Noise.Use != NoiseUse.LaterChoices) return;
+            var best = ReferenceRouter.Route(logits, raw with { Noise = null });
+            for (int t = 0; t < tokens; t++) Assert.Equal(best.ExpertIds[t * spec.TopK], routing.ExpertIds[t * spec.TopK]);
+        }, iter: 500);
 
     private static void Agrees(RouterSpec spec, float[] logits, int tokens, int seed)
     {

@@ -106,7 +106,7 @@ internal static class RouterOracle
     {
         int k = spec.TopK, tokens = experts.Length / k;
         var positions = Enumerable.Repeat(-1, experts.Length).ToArray();
-        int? capacity = spec.Dispatch.Capacity?.Of(tokens, spec.Experts, k);
+        int? capacity = spec.Dispatch.Capacity?.Of(tokens, spec.Experts, k, training: false, Enumerable.Range(0, spec.Experts).Max(e => experts.Count(x => x == e)));
         bool tokenMajor = capacity is null || spec.Dispatch.Arrival == ArrivalOrder.TokenMajor;
         int[] arrivals = [.. Enumerable.Range(0, experts.Length).OrderBy(r => tokenMajor ? r : r % k * tokens + r / k).Where(r => experts[r] >= 0)];
         var queues = Enumerable.Range(0, spec.Experts).Select(static _ => new List<int>()).ToArray();

@@ -13,7 +13,27 @@ internal static class RandomSpecs
         from dispatch in Dispatch(score.Function)
         from logits in Gen.Enum<LogitPrecision>()
         from ties in Gen.Enum<TieRule>()
-        select new RouterSpec { Experts = experts, Logits = logits, Score = score, Select = selection, Weigh = weigh, Dispatch = dispatch, Ties = ties };
+        from jitter in Gen.OneOf(0.0, 0.1)
+        from noise in Noise(selection)
+        from later in Later
+        select new RouterSpec { InputJitter = jitter, Noise = noise, Experts = experts, Logits = logits, Score = score, Select = selection is TopKSelection top && later is not null ? top with { Later = later } : selection, Weigh = weigh, Dispatch = dispatch, Ties = ties };
+
+    /// <summary>Routers whose every random axis is on, in training and in evaluation.</summary>
+    public static Gen<RouterSpec> Noisy { get; } =
+        from router in Router
+        from kind in Gen.Enum<NoiseKind>()
+        from use in Gen.Enum<NoiseUse>()
+        from rule in Gen.Enum<LaterRule>()
+        from value in Gen.Enum<LaterValue>()
+        from after in Gen.Bool
+        from drop in Gen.Enum<DropPolicy>()
+        from always in Gen.Bool
+        select router with
+        {
+            Noise = new NoiseSpec { Kind = kind, Scale = 0.5, Use = IsFree(router.Select) ? use : NoiseUse.Scores, TrainingOnly = !always },
+            Select = router.Select is TopKSelection top ? top with { Later = new LaterChoices { Rule = rule, Value = value, AfterCapacity = after, InEvaluation = always } } : router.Select,
+            Dispatch = router.Dispatch with { Drop = drop },
+        };
 
     public static Gen<MoELayerSpec> Layer { get; } =
         from router in Router
@@ -23,6 +43,27 @@ internal static class RandomSpecs
         from bias in Gen.Bool
         from side in Gen.Enum<WeightedSide>()
         select new MoELayerSpec { Width = width, Router = router, RouterBias = bias, Expert = expert, Shared = shared, Weighted = side };
+
+    private static bool IsFree(SelectSpec selection) => selection is TopKSelection { Groups: null, UsesBias: false };
+
+    // Of training: evaluation does not see it.
+    private static Gen<NoiseSpec?> Noise(SelectSpec selection) =>
+        from given in Gen.Bool
+        from kind in Gen.Enum<NoiseKind>()
+        from scale in Gen.Double[0, 2]
+        from shift in Gen.Double[-1, 1]
+        from use in Gen.Enum<NoiseUse>()
+        from multiplies in Gen.Bool
+        from per in Gen.Bool
+        select given ? new NoiseSpec { Kind = kind, Scale = scale, Shift = shift, Multiplies = multiplies, PerExpert = per, Use = IsFree(selection) ? use : NoiseUse.Scores } : null;
+
+    private static Gen<LaterChoices?> Later =>
+        from given in Gen.Bool
+        from rule in Gen.Enum<LaterRule>()
+        from value in Gen.Enum<LaterValue>()
+        from threshold in Gen.Double[0, 1]
+        from after in Gen.Bool
+        select given ? new LaterChoices { Rule = rule, Value = value, Threshold = threshold, AfterCapacity = after, InEvaluation = false } : null;
 
     private static Gen<ScoreSpec> Score => Gen.Select(Gen.Enum<ScoreFunction>(), Gen.Enum<ScoreStage>(), Gen.Double[0.1, 10],
         (function, stage, temperature) => new ScoreSpec { Function = function, Stage = stage, Temperature = temperature });
@@ -86,11 +127,12 @@ internal static class RandomSpecs
 
     private static Gen<DispatchSpec> Dispatch(ScoreFunction function) =>
         from capacity in Gen.OneOf(Gen.Const(static () => (CapacitySpec?)null), Capacity.Select(CapacitySpec? (c) => c))
-        from drop in Gen.Enum<DropPolicy>()
+        from drop in Gen.OneOf(DropPolicy.FirstCome, DropPolicy.HeaviestWeight, DropPolicy.Unspecified)
         from arrival in Gen.Enum<ArrivalOrder>()
         from offset in Gen.Enum<ChoiceOffset>()
         from again in Gen.Bool
-        select new DispatchSpec { Capacity = capacity, Drop = drop, Arrival = arrival, Offset = offset, RenormalizeAfterDrop = again && function != ScoreFunction.Identity };
+        from floor in Gen.OneOf(0.0, 1.1920929e-7)
+        select new DispatchSpec { RenormalizeFloor = floor, Capacity = capacity, Drop = drop, Arrival = arrival, Offset = offset, RenormalizeAfterDrop = again && function != ScoreFunction.Identity };
 
     private static Gen<CapacitySpec> Capacity =>
         from isFixed in Gen.Bool
@@ -101,6 +143,9 @@ internal static class RandomSpecs
         from minimum in Gen.Int[0, 3]
         from multiple in Gen.Int[1, 4]
         from most in Gen.Bool
+        from load in Gen.Bool
+        from formula in Gen.Enum<CapacityFormula>()
+        from evaluation in Gen.OneOf(Gen.Const((double?)null), Gen.Double[0, 2].Select(static f => (double?)f))
         select new CapacitySpec
         {
             Fixed = isFixed ? size : null,
@@ -110,5 +155,8 @@ internal static class RandomSpecs
             Minimum = minimum,
             Multiple = multiple,
             AtMostTokens = most,
+            AtMostLoad = load,
+            Formula = formula,
+            EvaluationFactor = isFixed ? null : evaluation,
         };
 }

@@ -43,12 +43,25 @@ public sealed class RouterSpecValidationTests
         { Capacity(new CapacitySpec { Factor = -1 }), "dispatch.capacity.factor = -1: must be finite and not negative" },
         { Capacity(new CapacitySpec { Factor = double.NaN }), "dispatch.capacity.factor = NaN: must be finite and not negative" },
         { Capacity(new CapacitySpec { Fixed = -1 }), "dispatch.capacity.fixed = -1: must not be negative" },
-        { Capacity(new CapacitySpec()), "dispatch.capacity.factor = null: exactly one of factor and fixed (null) must be given" },
-        { Capacity(new CapacitySpec { Factor = 1, Fixed = 4 }), "dispatch.capacity.factor = 1: exactly one of factor and fixed (4) must be given" },
+        { Capacity(new CapacitySpec()), "dispatch.capacity.factor = null: exactly one of factor and fixed (null) must be given, or neither with at_most_load" },
+        { Capacity(new CapacitySpec { Factor = 1, Fixed = 4 }), "dispatch.capacity.factor = 1: exactly one of factor and fixed (4) must be given, or neither with at_most_load" },
         { Capacity(new CapacitySpec { Factor = 1, Rounding = (CapacityRounding)8 }), "dispatch.capacity.rounding = 8: must be one of Ceiling, Floor, HalfToEven" },
         { Capacity(new CapacitySpec { Factor = 1, Minimum = -1 }), "dispatch.capacity.minimum = -1: must not be negative" },
         { Capacity(new CapacitySpec { Factor = 1, Multiple = 0 }), "dispatch.capacity.multiple = 0: must be positive" },
-        { s_good with { Dispatch = new DispatchSpec { Drop = (DropPolicy)2 } }, "dispatch.drop = 2: must be one of FirstCome, HeaviestWeight" },
+        { s_good with { Dispatch = new DispatchSpec { Drop = (DropPolicy)9 } }, "dispatch.drop = 9: must be one of FirstCome, HeaviestWeight, Random, Unspecified" },
+        { Capacity(new CapacitySpec { Factor = 1, EvaluationFactor = -1 }), "dispatch.capacity.evaluation_factor = -1: must be finite and not negative" },
+        { Capacity(new CapacitySpec { Fixed = 1, EvaluationFactor = 1 }), "dispatch.capacity.evaluation_factor = 1: needs a factor for training too" },
+        { Capacity(new CapacitySpec { Factor = 1, Formula = (CapacityFormula)9 }), "dispatch.capacity.formula = 9: must be one of ShareTimesFactor, FactorFirst, Single, WholeShare, WholeTokens, TokenShare" },
+        { s_good with { Dispatch = new DispatchSpec { RenormalizeFloor = double.NaN } }, "dispatch.renormalize_floor = NaN: must be finite and not negative" },
+        { s_good with { InputJitter = 1.5 }, "input_jitter = 1.5: must be in 0..1" },
+        { s_good with { Noise = new NoiseSpec { Scale = -1 } }, "noise.scale = -1: must be finite and not negative" },
+        { s_good with { Noise = new NoiseSpec { Shift = double.NaN } }, "noise.shift = NaN: must be finite" },
+        { s_good with { Noise = new NoiseSpec { Kind = (NoiseKind)9 } }, "noise.kind = 9: must be one of Uniform, Normal, Gumbel, Exponential" },
+        { s_good with { Noise = new NoiseSpec { Use = NoiseUse.Choice }, Select = new TopKSelection { K = 1, UsesBias = true } }, "noise.use = Choice: noise on the choice alone needs a top-k selection without groups and bias" },
+        { Later(new LaterChoices { Rule = (LaterRule)9 }), "select.later.rule = 9: must be one of None, Threshold, Random" },
+        { Later(new LaterChoices { Threshold = -1 }), "select.later.threshold = -1: must be finite and not negative" },
+        { Later(new LaterChoices { ThresholdFloor = 0 }), "select.later.threshold_floor = 0: must be finite and positive" },
+        { Later(new LaterChoices { Thresholds = [0.1, 0.2] }), "select.later.thresholds = 2: must have one value per later choice (1)" },
         { s_good with { Dispatch = new DispatchSpec { Arrival = (ArrivalOrder)2 } }, "dispatch.arrival = 2: must be one of ChoiceMajor, TokenMajor" },
         { s_good with { Dispatch = new DispatchSpec { Offset = (ChoiceOffset)2 } }, "dispatch.offset = 2: must be one of AllEarlierChoices, KeptEarlierChoices" },
     };
@@ -114,6 +127,8 @@ public sealed class RouterSpecValidationTests
 
     private static RouterSpec Grouped(int count, int keep, int k, GroupScore score = GroupScore.SumOfTopTwo, GroupMask mask = GroupMask.NegativeInfinity) =>
         s_good with { Select = new TopKSelection { K = k, Groups = new GroupLimit { Count = count, Keep = keep, Score = score, Mask = mask } } };
+
+    private static RouterSpec Later(LaterChoices later) => s_good with { Select = new TopKSelection { K = 2, Later = later } };
 
     private static RouterSpec Capacity(CapacitySpec capacity) => s_good with { Dispatch = new DispatchSpec { Capacity = capacity } };
 }

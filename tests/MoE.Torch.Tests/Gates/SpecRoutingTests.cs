@@ -5,6 +5,8 @@ namespace MoE.Torch.Tests.Gates;
 /// <summary>The torch engine routes as the managed reference does, for every axis of the spec.</summary>
 public sealed class SpecRoutingTests
 {
+    private static readonly SeededNoise s_noise = new(5);
+
     public static TheoryData<string> Names => Specs.Names;
 
     [Theory, MemberData(nameof(Names))]
@@ -15,7 +17,7 @@ public sealed class SpecRoutingTests
         {
             float[] logits = Specs.Random(tokens * spec.Experts, (ulong)tokens + 1, 2);
             float[] bias = spec.UsesSelectionBias ? Specs.Random(spec.Experts, 99) : [];
-            var expected = ReferenceRouter.Route(logits, spec, new RouteOptions { SelectionBias = bias });
+            var expected = ReferenceRouter.Route(logits, spec, new RouteOptions { SelectionBias = bias, Noise = s_noise, Training = true });
             Same(expected, Snapshot(logits, spec, bias, GateContext.Empty));
         }
     }
@@ -26,7 +28,7 @@ public sealed class SpecRoutingTests
         var spec = Specs.All[name];
         float[] logits = [.. Specs.Random(20 * spec.Experts, 3).Select(static v => MathF.Round(v))];
         float[] bias = new float[spec.UsesSelectionBias ? spec.Experts : 0];
-        Same(ReferenceRouter.Route(logits, spec, new RouteOptions { SelectionBias = bias }), Snapshot(logits, spec, bias, GateContext.Empty));
+        Same(ReferenceRouter.Route(logits, spec, new RouteOptions { SelectionBias = bias, Noise = s_noise, Training = true }), Snapshot(logits, spec, bias, GateContext.Empty));
     }
 
     [Theory, MemberData(nameof(Names))]
@@ -40,7 +42,7 @@ public sealed class SpecRoutingTests
         // More closed experts than a choice of k can always avoid.
         bool[] closed = [.. Enumerable.Range(0, spec.Experts).Select(static e => e > 1)];
         logits[0] = float.NaN;
-        var expected = ReferenceRouter.Route(logits, spec, new RouteOptions { SelectionBias = bias, Padding = padding, ClosedExperts = closed });
+        var expected = ReferenceRouter.Route(logits, spec, new RouteOptions { SelectionBias = bias, Noise = s_noise, Training = true, Padding = padding, ClosedExperts = closed });
         using var scope = NewDisposeScope();
         Same(expected, Snapshot(logits, spec, bias, new GateContext { Padding = tensor(padding), ClosedExperts = tensor(closed) }));
     }
@@ -123,7 +125,7 @@ public sealed class SpecRoutingTests
         var logits = tensor(Specs.Random(tokens * spec.Experts, 21), tokens, spec.Experts).to(ScalarType.Float64);
         var bias = spec.UsesSelectionBias ? tensor(Specs.Random(spec.Experts, 97)) : null;
         var cotangent = tensor(Specs.Random(tokens * spec.Experts, 22), tokens, spec.Experts).to(ScalarType.Float64);
-        Gradients.Check(l => (SpecRouting.route(l, spec, bias).ToDenseWeights() * cotangent).sum(), logits);
+        Gradients.Check(l => (SpecRouting.route(l, spec, bias, new GateContext { Noise = s_noise }, training: true).ToDenseWeights() * cotangent).sum(), logits);
     }
 
     [Fact]
@@ -145,7 +147,7 @@ public sealed class SpecRoutingTests
     {
         using var scope = NewDisposeScope();
         var b = bias.Length == 0 ? null : tensor(bias);
-        return SpecRouting.route(tensor(logits, logits.Length / spec.Experts, spec.Experts), spec, b, context).Snapshot();
+        return SpecRouting.route(tensor(logits, logits.Length / spec.Experts, spec.Experts), spec, b, context with { Noise = s_noise }, training: true).Snapshot();
     }
 
     internal static void Same(TopKRouting expected, TopKRouting actual)

@@ -43,7 +43,7 @@ public sealed class LeakTests
         using var logits = tensor(Specs.Random(10 * spec.Experts, 1), 10, spec.Experts);
         using var bias = spec.UsesSelectionBias ? tensor(Specs.Random(spec.Experts, 2)) : null;
         long before = Live();
-        var routing = SpecRouting.route(logits, spec, bias);
+        var routing = SpecRouting.route(logits, spec, bias, new GateContext { Noise = new SeededNoise(4) }, training: true);
         _ = routing.Snapshot();
         routing.ToMap().Dispose();
         routing.ToDenseWeights().Dispose();
