@@ -91,12 +91,37 @@ internal static class Dispatching
         return (order.MoveToOuterDisposeScope(), counts.MoveToOuterDisposeScope());
     }
 
+    /// <summary>[T, K] int64, see <see cref="RoutingTensors.Slots"/>.</summary>
+    public static Tensor Slots(RoutingTensors routing)
+    {
+        var kept_TK = routing.Kept ?? routing.ExpertIds.ge(0);
+        var dispatch = routing.Spec?.Dispatch ?? DispatchSpec.Dropless;
+        var experts_TK = routing.ExpertIds.masked_fill(kept_TK.logical_not(), -1);
+        if (routing.Positions is { } positions_TK && dispatch.Drop == DropPolicy.FirstCome) return positions_TK.masked_fill(kept_TK.logical_not(), -1);
+        return Queue(experts_TK, dispatch.Arrival, routing.ExpertCount);
+    }
+
+    /// <summary>[T, E, C]: values at the expert and place of each kept route.</summary>
+    public static Tensor Combine(RoutingTensors routing, Tensor values_TK, int capacity)
+    {
+        long tokens = routing.TokenCount, experts = routing.ExpertCount;
+        var slots_TK = Slots(routing);
+        var outside_TK = slots_TK.lt(0).logical_or(slots_TK.ge(capacity));
+        var at_TK = routing.ExpertIds.clamp_min(0).mul(capacity).add(slots_TK).masked_fill(outside_TK, 0);
+        if (capacity == 0) return zeros([tokens, experts, 0], dtype: values_TK.dtype, device: values_TK.device);
+        return zeros([tokens, experts * capacity], dtype: values_TK.dtype, device: values_TK.device)
+            .scatter_add(1, at_TK, values_TK.masked_fill(outside_TK, 0)).view(tokens, experts, capacity);
+    }
+
+    // The place of each route in the queue of its expert, -1 for a route without one.
+    private static Tensor Queue(Tensor experts_TK, ArrivalOrder arrival, int experts) => arrival == ArrivalOrder.TokenMajor
+        ? Place(experts_TK.flatten(), null, experts).view(experts_TK.shape)
+        : Place(experts_TK.t().flatten(), null, experts).view(experts_TK.shape[1], experts_TK.shape[0]).t().contiguous();
+
     private static Tensor Positions(Tensor experts_TK, RouterSpec spec, int capacity)
     {
-        if (spec.Dispatch.Arrival == ArrivalOrder.TokenMajor)
-            return Place(experts_TK.flatten(), null, spec.Experts).view(experts_TK.shape);
-        if (spec.Dispatch.Offset == ChoiceOffset.AllEarlierChoices)
-            return Place(experts_TK.t().flatten(), null, spec.Experts).view(experts_TK.shape[1], experts_TK.shape[0]).t().contiguous();
+        if (spec.Dispatch.Arrival == ArrivalOrder.TokenMajor || spec.Dispatch.Offset == ChoiceOffset.AllEarlierChoices)
+            return Queue(experts_TK, spec.Dispatch.Arrival, spec.Experts);
 
         var taken_E = zeros(spec.Experts, dtype: ScalarType.Int64, device: experts_TK.device);
         var columns = new List<Tensor>();

@@ -117,6 +117,33 @@ public sealed class RoutingTensors : IDisposable
             .scatter_add(1, ExpertIds.clamp_min(0), ones_TK).gt(0).MoveToOuterDisposeScope();
     }
 
+    /// <summary>[T, K] int64: the place of each kept route among the C places of its expert; -1 for a route that is not carried out. Where the first to arrive are kept it is the place in the queue, otherwise the rank among the kept in the order of arrival.</summary>
+    public Tensor Slots()
+    {
+        using var guard = no_grad();
+        using var scope = NewDisposeScope();
+        return Dispatching.Slots(this).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The combine tensor of the GShard family, [T, E, C]: the weight of a token at its expert and place, zero elsewhere. Differentiable in the weights.</summary>
+    /// <param name="capacity">C; null: that of the routing. A route with a place beyond it is left out.</param>
+    /// <exception cref="InvalidOperationException">The routing has no capacity, and none is given.</exception>
+    public Tensor ToCombineTensor(int? capacity = null)
+    {
+        using var scope = NewDisposeScope();
+        return Dispatching.Combine(this, Weights, capacity ?? Capacity ?? throw new InvalidOperationException("the routing has no capacity; give one")).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The dispatch mask of the GShard family, [T, E, C] bool: true at the expert and place of each kept route.</summary>
+    /// <param name="capacity">C; null: that of the routing. A route with a place beyond it is left out.</param>
+    /// <exception cref="InvalidOperationException">The routing has no capacity, and none is given.</exception>
+    public Tensor ToDispatchMask(int? capacity = null)
+    {
+        using var guard = no_grad();
+        using var scope = NewDisposeScope();
+        return Dispatching.Combine(this, ones_like(Weights), capacity ?? Capacity ?? throw new InvalidOperationException("the routing has no capacity; give one")).gt(0).MoveToOuterDisposeScope();
+    }
+
     /// <summary>[E] int64: routes per expert, before drops; what the load-balancing losses count.</summary>
     public Tensor Load()
     {

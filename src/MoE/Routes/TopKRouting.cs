@@ -29,4 +29,50 @@ public sealed class TopKRouting : SparseRouting
 
     /// <inheritdoc/>
     public override int TokenOf(int route) => route / Choices;
+
+    /// <summary>[T, K]: the place of each kept route among the C places of its expert; -1 for a route that is not carried out. Without a capacity the places of an expert are its queue.</summary>
+    /// <param name="dispatch">The rules that made the plan: where they keep the first to arrive the place is that of the queue, otherwise the rank among the kept in the order of arrival.</param>
+    public int[] Slots(DispatchSpec dispatch)
+    {
+        ArgumentNullException.ThrowIfNull(dispatch);
+        var slots = new int[RouteCount];
+        Array.Fill(slots, -1);
+        if (dispatch.Drop == DropPolicy.FirstCome)
+        {
+            for (int r = 0; r < slots.Length; r++)
+                if (Plan.IsKept(r)) slots[r] = Plan.Positions[r];
+            return slots;
+        }
+
+        var next = new int[ExpertCount];
+        foreach (int r in Arrivals(dispatch.Arrival))
+        {
+            if (Plan.IsKept(r)) slots[r] = next[ExpertIds[r]]++;
+        }
+
+        return slots;
+    }
+
+    /// <summary>The combine tensor of the GShard family, [T, E, C]: the weight of a token at its expert and place, zero elsewhere.</summary>
+    /// <param name="dispatch">The rules that made the plan.</param>
+    /// <param name="capacity">C; not less than the places in use.</param>
+    /// <exception cref="ArgumentOutOfRangeException">An expert uses a place beyond the capacity.</exception>
+    public float[] ToCombineTensor(DispatchSpec dispatch, int capacity)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(capacity);
+        int[] slots = Slots(dispatch);
+        var combine = new float[checked(TokenCount * ExpertCount * capacity)];
+        for (int r = 0; r < slots.Length; r++)
+        {
+            if (slots[r] < 0) continue;
+            if (slots[r] >= capacity) throw new ArgumentOutOfRangeException(nameof(capacity), capacity, $"route {r} has place {slots[r]}; must be below the capacity");
+            combine[(TokenOf(r) * ExpertCount + ExpertIds[r]) * capacity + slots[r]] = Weights[r];
+        }
+
+        return combine;
+    }
+
+    private IEnumerable<int> Arrivals(ArrivalOrder order) => order == ArrivalOrder.TokenMajor
+        ? Enumerable.Range(0, RouteCount)
+        : Enumerable.Range(0, RouteCount).Select(i => i % Math.Max(TokenCount, 1) * Choices + i / Math.Max(TokenCount, 1));
 }

@@ -31,6 +31,19 @@ internal sealed class CaseReader(GoldenCase golden)
 
     public GoldenTensor? WeightOrNull(string key) => HasWeight(key) ? Weight(key) : null;
 
+    public bool HasRandom(string key) => golden.Random.ContainsKey(key);
+
+    /// <summary>A recorded random tensor.</summary>
+    public GoldenTensor Random(string key) => Find(golden.Random, "random", key);
+
+    public GoldenTensor? RandomOrNull(string key) => HasRandom(key) ? Random(key) : null;
+
+    /// <summary>A recorded random tensor that says nothing here.</summary>
+    public void Ignore(string key) => _read.Add($"random.{key}");
+
+    /// <summary>An option, or a default where the file leaves it out.</summary>
+    public bool BoolOr(string option, bool missing) => IsNull(option) ? missing : Bool(option);
+
     public bool Bool(string option) => Option(option).GetBoolean();
 
     public int Int(string option) => Option(option).GetInt32();
