@@ -43,7 +43,7 @@ internal static class HostReads
         float[]? scores = routing.Scores is null ? null : Single(routing.Scores);
         var plan = routing.Capacity is null
             ? ExpertPlan.Dropless(ids, routing.ExpertCount)
-            : ExpertPlan.FromKept(ids, k, routing.ExpertCount, Bool(routing.Kept!), Array.ConvertAll(Int64(routing.Positions!), static p => (int)p), routing.Capacity!.Value);
+            : ExpertPlan.FromKept(ids, k, routing.ExpertCount, Bool(routing.Kept!), Array.ConvertAll(Int64(routing.Positions!), static p => (int)p), routing.Capacity!.Value, tokens == 0 || routing.Spec is null ? 1 : checked((int)(tokens / Dispatching.SequenceOf(tokens, routing.Spec.Dispatch, routing.SequenceLength))));
         return new TopKRouting(tokens, routing.ExpertCount, k, ids, weights, plan, scores);
     }
 

@@ -9,6 +9,8 @@ internal static class Selection
     /// <summary>[T, K] int64, best first; -1 where a token has fewer open experts than choices.</summary>
     public static Tensor Choose(Tensor scores_TE, RouterSpec spec, Tensor? bias, Tensor? closed)
     {
+        if (spec.Select is TopPSelection mass) return ToMass(scores_TE, mass.P, spec.Ties, closed);
+        if (spec.Select is ThresholdSelection threshold) return AboveThreshold(scores_TE, threshold, spec.Ties, closed);
         if (spec.Select is not TopKSelection select)
         {
             var all_TE = arange(spec.Experts, dtype: ScalarType.Int64, device: scores_TE.device).unsqueeze(0).expand(scores_TE.shape[0], -1);
@@ -25,6 +27,57 @@ internal static class Selection
         if (select.Groups is { } groups) choice_TE = LimitGroups(choice_TE, groups, select.K, spec.Ties);
         var (values_TK, experts_TK) = TopK(choice_TE, select.K, spec.Ties);
         return closed is null ? experts_TK : experts_TK.masked_fill(values_TK.isneginf(), -1);
+    }
+
+    /// <summary>[T, K] int64 by values of the batch's own (balanced scores).</summary>
+    public static Tensor ChooseBy(Tensor values_TE, RouterSpec spec, Tensor? closed)
+    {
+        if (closed is not null) values_TE = values_TE.masked_fill(closed.unsqueeze(0), double.NegativeInfinity);
+        var (top_TK, experts_TK) = TopK(values_TE, spec.TopK, spec.Ties);
+        return closed is null ? experts_TK : experts_TK.masked_fill(top_TK.isneginf(), -1);
+    }
+
+    /// <summary>[T, E] int64 of expert choice: the rank of each token in each expert's choice, -1 where not taken.</summary>
+    public static Tensor ByExperts(Tensor scores_TE, long length, int capacity, TieRule ties, Tensor? closed, Tensor? padding)
+    {
+        long tokens = scores_TE.shape[0], experts = scores_TE.shape[1];
+        if (tokens == 0) return zeros_like(scores_TE, dtype: ScalarType.Int64);
+        double lowest = scores_TE.dtype == ScalarType.Float64 ? double.MinValue : float.MinValue;
+        var open_TE = scores_TE.clamp_min(lowest);
+        if (closed is not null) open_TE = open_TE.masked_fill(closed.unsqueeze(0), double.NegativeInfinity);
+        if (padding is not null) open_TE = open_TE.masked_fill(padding.unsqueeze(1), double.NegativeInfinity);
+        long take = Math.Min(capacity, length);
+        var byExpert_SEL = open_TE.view(-1, length, experts).transpose(1, 2).contiguous();
+        if (take == 0) return zeros_like(open_TE, dtype: ScalarType.Int64).sub(1);
+        var (values_SEC, tokens_SEC) = TopK(byExpert_SEL, take, ties);
+        var ranks_SEC = arange(take, dtype: ScalarType.Int64, device: scores_TE.device).view(1, 1, -1).expand(tokens_SEC.shape).masked_fill(values_SEC.isneginf(), -1);
+        return zeros_like(byExpert_SEL, dtype: ScalarType.Int64).sub(1).scatter(2, tokens_SEC, ranks_SEC).transpose(1, 2).reshape(tokens, experts);
+    }
+
+    private static Tensor ToMass(Tensor scores_TE, double p, TieRule ties, Tensor? closed)
+    {
+        var open_TE = closed is null ? scores_TE : scores_TE.masked_fill(closed.unsqueeze(0), double.NegativeInfinity);
+        var (values_TE, experts_TE) = TopK(open_TE, scores_TE.shape[1], ties);
+        if (closed is not null) values_TE = values_TE.masked_fill(values_TE.isneginf(), 0);
+        // The mass in front of each expert: those behind the one that passes p are left out.
+        var over_TE = values_TE.cumsum(1).gt((float)p);
+        var behind_TE = cat([zeros([over_TE.shape[0], 1], dtype: ScalarType.Bool, device: over_TE.device), over_TE.narrow(1, 0, over_TE.shape[1] - 1)], 1);
+        var chosen_TE = experts_TE.masked_fill(behind_TE, -1);
+        return closed is null ? chosen_TE : chosen_TE.masked_fill(closed.index_select(0, experts_TE.flatten()).view(experts_TE.shape), -1);
+    }
+
+    private static Tensor AboveThreshold(Tensor scores_TE, ThresholdSelection rule, TieRule ties, Tensor? closed)
+    {
+        var all_TE = arange(scores_TE.shape[1], dtype: ScalarType.Int64, device: scores_TE.device).unsqueeze(0).expand(scores_TE.shape[0], -1);
+        var open_TE = closed is null ? scores_TE : scores_TE.masked_fill(closed.unsqueeze(0), double.NegativeInfinity);
+        var taken_TE = open_TE.gt((float)rule.Threshold);
+        if (rule.AtLeastOne && scores_TE.shape[0] > 0)
+        {
+            var best_T1 = TopK(open_TE, 1, ties).Indices;
+            taken_TE = taken_TE.logical_or(zeros_like(taken_TE).scatter(1, best_T1, taken_TE.any(1, keepdim: true).logical_not()));
+        }
+
+        return all_TE.masked_fill(taken_TE.logical_not(), -1);
     }
 
     /// <summary>[T, K] int64 where noise sees the choice only: the best by noisy logits; the first of them by clean scores where the noise is for later choices.</summary>

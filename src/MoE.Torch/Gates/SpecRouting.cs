@@ -28,14 +28,19 @@ public static class SpecRouting
         bool noisyChoice = noisy_TE is not null && spec.Noise!.Use != NoiseUse.Scores;
         var wide_TE = Widen(noisyChoice ? logits : noisy_TE ?? logits, spec, context);
         bool first = spec.Score.Stage == ScoreStage.BeforeSelection;
-        var scores_TE = first ? Score(spec.Score.Function, wide_TE) : wide_TE;
+        var scores_TE = first ? Scored(spec.Score, wide_TE) : wide_TE;
+        if (spec.Select is ExpertChoiceSelection && context.GivenExperts is null)
+            return ByExperts(logits, scores_TE, spec, context, training).MoveToOuterDisposeScope();
+
         Tensor experts_TK;
         using (no_grad())
-            experts_TK = context.GivenExperts ?? (noisyChoice
+            experts_TK = context.GivenExperts ?? (BatchBalances.Balanced(wide_TE.detach(), spec, context, training) is { } balanced_TE
+                ? Selection.ChooseBy(balanced_TE, spec, context.ClosedExperts)
+                : noisyChoice
                 ? Selection.ChooseNoisy(scores_TE.detach(), noisy_TE!.detach(), spec, context.ClosedExperts)
                 : Selection.Choose(scores_TE.detach(), spec, selectionBias, context.ClosedExperts));
         experts_TK = WithoutPadding(experts_TK, context.Padding);
-        bool partial = context.Padding is not null || context.ClosedExperts is not null || context.GivenExperts is not null;
+        bool partial = context.Padding is not null || context.ClosedExperts is not null || context.GivenExperts is not null || spec.Select is TopPSelection or ThresholdSelection or ExpertChoiceSelection;
         var weights_TK = Weigh(scores_TE, experts_TK, spec, partial);
         var later = context.GivenExperts is null && spec.Select is TopKSelection { K: > 1, Later: { } rule } && (training || rule.InEvaluation) ? rule : null;
         if (later is { AfterCapacity: false })
@@ -62,8 +67,31 @@ public static class SpecRouting
             case ScoreFunction.SqrtSoftplus:
                 using (var softplus = nn.functional.softplus(logits)) return softplus.sqrt();
             case ScoreFunction.Identity: return logits.alias();
+            case ScoreFunction.Relu: return nn.functional.relu(logits);
             default: throw new ArgumentOutOfRangeException(nameof(function), function, "must be a defined score function");
         }
+    }
+
+    private static Tensor Scored(ScoreSpec score, Tensor logits)
+    {
+        var scores = Score(score.Function, logits);
+        return score.Offset == 0 ? scores : scores.add(score.Offset);
+    }
+
+    private static RoutingTensors ByExperts(Tensor logits, Tensor scores_TE, RouterSpec spec, GateContext context, bool training)
+    {
+        Tensor experts_TE, positions_TE, kept_TE;
+        long length = Dispatching.SequenceOf(scores_TE.shape[0], spec.Dispatch, context.SequenceLength);
+        int capacity = spec.Dispatch.Capacity!.Of((int)length, spec.Experts, 1, training);
+        using (no_grad())
+        {
+            positions_TE = Selection.ByExperts(scores_TE.detach(), length, capacity, spec.Ties, context.ClosedExperts, context.Padding);
+            kept_TE = positions_TE.ge(0);
+            experts_TE = arange(spec.Experts, dtype: ScalarType.Int64, device: logits.device).unsqueeze(0).expand(positions_TE.shape).masked_fill(kept_TE.logical_not(), -1);
+        }
+
+        var weights_TE = Weigh(scores_TE, experts_TE, spec, partial: true);
+        return new RoutingTensors(spec.Experts, logits.alias(), scores_TE.alias(), experts_TE, weights_TE.alias(), kept_TE, positions_TE, capacity, spec, context.SequenceLength);
     }
 
     private static void Check(Tensor logits, RouterSpec spec, Tensor? selectionBias, GateContext context)
@@ -114,7 +142,7 @@ public static class SpecRouting
         {
             // A finite floor: a token without any expert must not make NaN, not even in the backward pass.
             if (none_TK is not null) weights_TK = weights_TK.masked_fill(none_TK, -1e30);
-            weights_TK = Score(spec.Score.Function, weights_TK);
+            weights_TK = Scored(spec.Score, weights_TK);
         }
 
         if (none_TK is not null) weights_TK = weights_TK.masked_fill(none_TK, 0);

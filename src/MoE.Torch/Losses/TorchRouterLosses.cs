@@ -30,6 +30,55 @@ public static class TorchRouterLosses
         return (sum * ((double)load.numel() / choices) / counted.square()).MoveToOuterDisposeScope();
     }
 
+    /// <summary>Load balancing over kept tokens only: <c>E / (k M^2) * sum_e (sum_t p_te) * c_e</c> with M = sum(c) / k, as FastMoE's Switch gate has it; below 1 when balanced only if p of dropped tokens is left out.</summary>
+    /// <param name="scores">p [T, E].</param>
+    /// <param name="load">c [E], integers: routes per expert, after drops. No gradient.</param>
+    /// <param name="choices">k, positive.</param>
+    /// <returns>The loss; 0 where nothing is kept.</returns>
+    /// <exception cref="ArgumentException">A shape or type is wrong.</exception>
+    public static Tensor kept_load_balancing(Tensor scores, Tensor load, int choices = 1)
+    {
+        ArgumentNullException.ThrowIfNull(load);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(choices);
+        TensorGuard.Matrix(scores, load.numel(), nameof(scores));
+        using var scope = NewDisposeScope();
+        var p_TE = Wide(scores);
+        var c_E = load.to(p_TE.dtype);
+        var kept = c_E.sum().div(choices);
+        return ((p_TE.sum(0L) * c_E).sum() * ((double)load.numel() / choices) / Dispatching.OneWhereZero(kept.square())).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>
+    /// Load balancing sequence by sequence: the mean over sequences of <c>E / k * sum_e f_e P_e</c>, f the share of the sequence's tokens that the expert was given and P the mean score; 1 when balanced.
+    /// transformers Switch and NLLB, flaxformer, lucidrains, st-moe (k = 1 there, whatever the number of choices); OLMo-core's instance loss.
+    /// </summary>
+    /// <param name="scores">p [T, E].</param>
+    /// <param name="map">[T, E] bool: which expert counts for which token. No gradient.</param>
+    /// <param name="sequenceLength">Tokens per sequence, a divisor of T; 0: one sequence.</param>
+    /// <param name="choices">k, positive.</param>
+    /// <param name="padding">[T] or null; padded tokens count neither in f nor in P.</param>
+    /// <exception cref="ArgumentException">A shape or type is wrong.</exception>
+    public static Tensor sequence_load_balancing(Tensor scores, Tensor map, int sequenceLength = 0, int choices = 1, Tensor? padding = null)
+    {
+        ArgumentNullException.ThrowIfNull(map);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(choices);
+        ArgumentOutOfRangeException.ThrowIfNegative(sequenceLength);
+        TensorGuard.Matrix(scores, scores.shape[^1], nameof(scores));
+        if (!map.shape.AsSpan().SequenceEqual(scores.shape)) throw new ArgumentException($"map has shape {TensorGuard.Shape(map)}; must be {TensorGuard.Shape(scores)}", nameof(map));
+        TensorGuard.Vector(padding, scores.shape[0], ScalarType.Bool, nameof(padding));
+        long tokens = scores.shape[0], experts = scores.shape[1], length = sequenceLength == 0 ? Math.Max(tokens, 1) : sequenceLength;
+        if (tokens % length != 0) throw new ArgumentException($"sequenceLength = {sequenceLength}: must divide the tokens ({tokens})", nameof(sequenceLength));
+        using var scope = NewDisposeScope();
+        var p_TE = Wide(scores);
+        var c_TE = map.to(p_TE.dtype);
+        if (padding is not null) (p_TE, c_TE) = (p_TE.masked_fill(padding.unsqueeze(1), 0), c_TE.masked_fill(padding.unsqueeze(1), 0));
+        if (tokens == 0) return p_TE.sum().MoveToOuterDisposeScope();
+        var n_S1 = padding is null ? tensor((double)length, dtype: p_TE.dtype, device: p_TE.device) : padding.logical_not().view(-1, length).sum(1, true).clamp_min(1).to(p_TE.dtype);
+        var f_SE = c_TE.view(-1, length, experts).sum(1).div(n_S1);
+        var p_SE = p_TE.view(-1, length, experts).sum(1).div(n_S1);
+        return (f_SE * p_SE).sum(1).mean().mul((double)experts / choices).MoveToOuterDisposeScope();
+    }
+
     /// <summary>Load balancing as the transformers Mixtral family computes it: layers pooled on the token axis, the k choices not divided out; <b>k</b> when balanced.</summary>
     /// <param name="logits">One [T, E] per layer.</param>
     /// <param name="choices">k, 1..E.</param>

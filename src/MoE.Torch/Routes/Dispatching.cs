@@ -16,9 +16,13 @@ internal static class Dispatching
         {
             using (no_grad())
             {
-                capacity = rule.Of((int)experts_TK.shape[0], spec.Experts, spec.TopK, call.Training, rule.AtMostLoad ? HostReads.Longest(experts_TK, spec.Experts) : null);
-                positions_TK = Positions(experts_TK, spec, capacity.Value);
-                kept_TK = Keep(experts_TK, positions_TK, weights_TK.detach(), spec, capacity.Value, call.Context).logical_and(experts_TK.ge(0));
+                long length = SequenceOf(experts_TK.shape[0], dispatch, call.Context.SequenceLength);
+                var (queues_TK, queues) = Queues(experts_TK, length, spec.Experts);
+                capacity = rule.Of((int)length, spec.Experts, spec.TopK, call.Training, rule.AtMostLoad ? HostReads.Longest(queues_TK, queues) : null);
+                positions_TK = dispatch.Priority == TokenPriority.BestScore
+                    ? PrioritizedPositions(scores_TE.detach(), queues_TK, queues, dispatch, capacity.Value)
+                    : Positions(queues_TK, queues, dispatch, capacity.Value);
+                kept_TK = Keep(experts_TK, queues_TK, queues, positions_TK, weights_TK.detach(), spec, capacity.Value, call.Context).logical_and(experts_TK.ge(0));
             }
         }
         else if (call.Partial)
@@ -47,31 +51,61 @@ internal static class Dispatching
         }
 
         // Aliases: what the routing owns is never what the caller owns.
-        return new RoutingTensors(spec.Experts, logits.alias(), scores_TE.alias(), experts_TK.alias(), weights_TK.alias(), kept_TK?.alias(), positions_TK?.alias(), capacity, spec);
+        return new RoutingTensors(spec.Experts, logits.alias(), scores_TE.alias(), experts_TK.alias(), weights_TK.alias(), kept_TK?.alias(), positions_TK?.alias(), capacity, spec, call.Context.SequenceLength);
     }
 
     private static Tensor Floored(Tensor sum_T1, double floor) => OneWhereZero(floor > 0 ? sum_T1.clamp_min(floor) : sum_T1);
 
-    private static Tensor Keep(Tensor experts_TK, Tensor positions_TK, Tensor weights_TK, RouterSpec spec, int capacity, GateContext context)
+    /// <summary>The tokens of a sequence; T where sequences are not counted.</summary>
+    public static long SequenceOf(long tokens, DispatchSpec dispatch, int sequenceLength)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(sequenceLength);
+        if (!dispatch.PerSequence || sequenceLength == 0) return tokens;
+        return tokens % sequenceLength == 0
+            ? sequenceLength
+            : throw new ArgumentException($"sequenceLength = {sequenceLength}: must divide the tokens ({tokens})", nameof(sequenceLength));
+    }
+
+    // One queue per sequence and expert.
+    private static (Tensor Queues, int Count) Queues(Tensor experts_TK, long length, int experts)
+    {
+        long tokens = experts_TK.shape[0];
+        if (length == tokens) return (experts_TK, experts);
+        var first_T1 = arange(tokens, dtype: ScalarType.Int64, device: experts_TK.device).div(length, RoundingMode.floor).mul(experts).unsqueeze(1);
+        return (experts_TK.add(first_T1).masked_fill(experts_TK.lt(0), -1), checked((int)(tokens / length * experts)));
+    }
+
+    private static Tensor PrioritizedPositions(Tensor scores_TE, Tensor queues_TK, int queues, DispatchSpec dispatch, int capacity)
+    {
+        if (queues_TK.shape[0] == 0) return zeros_like(queues_TK);
+        var (_, order_T) = scores_TE.amax([1]).sort(0, descending: true, stable: true);
+        var positions_TK = Positions(queues_TK.index_select(0, order_T), queues, dispatch, capacity);
+        return zeros_like(positions_TK).index_copy(0, order_T, positions_TK);
+    }
+
+    private static Tensor Keep(Tensor experts_TK, Tensor queues_TK, int queues, Tensor positions_TK, Tensor weights_TK, RouterSpec spec, int capacity, GateContext context)
     {
         var drop = spec.Dispatch.Drop;
         if (drop == DropPolicy.FirstCome) return positions_TK.lt(capacity);
         if (drop == DropPolicy.HeaviestWeight && spec.Ties != TieRule.Native)
-            return Rank(experts_TK.flatten(), weights_TK.flatten(), spec.Experts).lt(capacity).view(experts_TK.shape);
+            return Rank(queues_TK.flatten(), weights_TK.flatten(), queues).lt(capacity).view(experts_TK.shape);
         if (drop == DropPolicy.Random)
         {
             var u_TE = NoiseDraw.Of(context, NoiseNames.RandomDrop, NoiseKind.Uniform, [experts_TK.shape[0], spec.Experts], weights_TK);
-            return Rank(experts_TK.flatten(), u_TE.gather(1, experts_TK.clamp_min(0)).flatten(), spec.Experts).lt(capacity).view(experts_TK.shape);
+            return Rank(queues_TK.flatten(), u_TE.gather(1, experts_TK.clamp_min(0)).flatten(), queues).lt(capacity).view(experts_TK.shape);
         }
 
         // libtorch's own top-k over each expert's column: what it leaves of equal values is what the peers leave.
         var values_TK = drop == DropPolicy.Unspecified ? ones_like(weights_TK) : weights_TK;
         var column_TE = zeros([experts_TK.shape[0], spec.Experts], dtype: weights_TK.dtype, device: weights_TK.device)
             .scatter_add(1, experts_TK.clamp_min(0), values_TK.masked_fill(experts_TK.lt(0), 0));
-        if (capacity >= column_TE.shape[0]) return ones_like(experts_TK, dtype: ScalarType.Bool);
+        if (experts_TK.numel() == 0) return zeros_like(experts_TK, dtype: ScalarType.Bool);
+        long length = column_TE.shape[0] * spec.Experts / queues;
+        if (capacity >= length) return ones_like(experts_TK, dtype: ScalarType.Bool);
         if (capacity == 0) return zeros_like(experts_TK, dtype: ScalarType.Bool);
-        var (_, top_CE) = column_TE.topk(capacity, 0, largest: true, sorted: false);
-        var kept_TE = zeros_like(column_TE, dtype: ScalarType.Bool).scatter_(0, top_CE, ones_like(top_CE, dtype: ScalarType.Bool));
+        var column_SLE = column_TE.view(-1, length, spec.Experts);
+        var (_, top_SCE) = column_SLE.topk(capacity, 1, largest: true, sorted: false);
+        var kept_TE = zeros_like(column_SLE, dtype: ScalarType.Bool).scatter_(1, top_SCE, ones_like(top_SCE, dtype: ScalarType.Bool)).view(column_TE.shape);
         return kept_TE.gather(1, experts_TK.clamp_min(0));
     }
 
@@ -98,7 +132,8 @@ internal static class Dispatching
         var dispatch = routing.Spec?.Dispatch ?? DispatchSpec.Dropless;
         var experts_TK = routing.ExpertIds.masked_fill(kept_TK.logical_not(), -1);
         if (routing.Positions is { } positions_TK && dispatch.Drop == DropPolicy.FirstCome) return positions_TK.masked_fill(kept_TK.logical_not(), -1);
-        return Queue(experts_TK, dispatch.Arrival, routing.ExpertCount);
+        var (queues_TK, queues) = Queues(experts_TK, SequenceOf(experts_TK.shape[0], dispatch, routing.SequenceLength), routing.ExpertCount);
+        return Queue(queues_TK, dispatch.Arrival, queues);
     }
 
     /// <summary>[T, E, C]: values at the expert and place of each kept route.</summary>
@@ -118,18 +153,18 @@ internal static class Dispatching
         ? Place(experts_TK.flatten(), null, experts).view(experts_TK.shape)
         : Place(experts_TK.t().flatten(), null, experts).view(experts_TK.shape[1], experts_TK.shape[0]).t().contiguous();
 
-    private static Tensor Positions(Tensor experts_TK, RouterSpec spec, int capacity)
+    private static Tensor Positions(Tensor experts_TK, int experts, DispatchSpec dispatch, int capacity)
     {
-        if (spec.Dispatch.Arrival == ArrivalOrder.TokenMajor || spec.Dispatch.Offset == ChoiceOffset.AllEarlierChoices)
-            return Queue(experts_TK, spec.Dispatch.Arrival, spec.Experts);
+        if (dispatch.Arrival == ArrivalOrder.TokenMajor || dispatch.Offset == ChoiceOffset.AllEarlierChoices)
+            return Queue(experts_TK, dispatch.Arrival, experts);
 
-        var taken_E = zeros(spec.Experts, dtype: ScalarType.Int64, device: experts_TK.device);
+        var taken_E = zeros(experts, dtype: ScalarType.Int64, device: experts_TK.device);
         var columns = new List<Tensor>();
         for (int j = 0; j < experts_TK.shape[1]; j++)
         {
             var column_T = experts_TK.select(1, j);
-            columns.Add(Place(column_T, taken_E, spec.Experts));
-            taken_E = (taken_E + Count(column_T, spec.Experts)).clamp_max(capacity);
+            columns.Add(Place(column_T, taken_E, experts));
+            taken_E = (taken_E + Count(column_T, experts)).clamp_max(capacity);
         }
 
         return stack(columns, 1);

@@ -11,7 +11,7 @@ public sealed class RoutingTensors : IDisposable
 {
     private readonly Tensor[] _owned;
 
-    internal RoutingTensors(int experts, Tensor? logits, Tensor? scores, Tensor expertIds, Tensor weights, Tensor? kept, Tensor? positions, int? capacity, RouterSpec? spec)
+    internal RoutingTensors(int experts, Tensor? logits, Tensor? scores, Tensor expertIds, Tensor weights, Tensor? kept, Tensor? positions, int? capacity, RouterSpec? spec, int sequenceLength = 0)
     {
         ExpertCount = experts;
         Logits = logits;
@@ -22,6 +22,7 @@ public sealed class RoutingTensors : IDisposable
         Positions = positions;
         Capacity = capacity;
         Spec = spec;
+        SequenceLength = sequenceLength;
         _owned = [.. new[] { logits, scores, expertIds, weights, kept, positions }.OfType<Tensor>()];
     }
 
@@ -51,6 +52,9 @@ public sealed class RoutingTensors : IDisposable
 
     /// <summary>The spec the gate followed, or null for a gate without one.</summary>
     public RouterSpec? Spec { get; }
+
+    /// <summary>Tokens per sequence of the call, 0 for one sequence.</summary>
+    public int SequenceLength { get; }
 
     /// <summary>T.</summary>
     public long TokenCount => ExpertIds.shape[0];
@@ -96,7 +100,7 @@ public sealed class RoutingTensors : IDisposable
         var padded_T1 = padding.unsqueeze(1);
         var ids_TK = ExpertIds.masked_fill(padded_T1, -1);
         var kept_TK = Kept is null ? ids_TK.ge(0) : Kept.logical_and(padded_T1.logical_not());
-        return new RoutingTensors(ExpertCount, Logits?.alias(), Scores?.alias(), ids_TK, Weights.masked_fill(padded_T1, 0), kept_TK, Positions?.alias(), Capacity, Spec).MoveToOuterDisposeScope();
+        return new RoutingTensors(ExpertCount, Logits?.alias(), Scores?.alias(), ids_TK, Weights.masked_fill(padded_T1, 0), kept_TK, Positions?.alias(), Capacity, Spec, SequenceLength).MoveToOuterDisposeScope();
     }
 
     /// <summary>The weights as [T, E]; zero where no route was kept. Differentiable.</summary>
@@ -107,14 +111,14 @@ public sealed class RoutingTensors : IDisposable
             .scatter_add(1, ExpertIds.clamp_min(0), Kept is null ? Weights : Weights.masked_fill(Kept.logical_not(), 0)).MoveToOuterDisposeScope();
     }
 
-    /// <summary>[T, E] bool: true where a route was kept.</summary>
-    public Tensor ToMap()
+    /// <summary>[T, E] bool: true where a route was kept, or where one was made.</summary>
+    /// <param name="kept">After drops; otherwise before, as the load-balancing losses count.</param>
+    /// <param name="choices">Only the first so many choices of a token; null: all.</param>
+    public Tensor ToMap(bool kept = true, int? choices = null)
     {
         using var guard = no_grad();
         using var scope = NewDisposeScope();
-        var ones_TK = Kept is null ? ones_like(ExpertIds) : Kept.to(ScalarType.Int64);
-        return zeros([TokenCount, ExpertCount], dtype: ScalarType.Int64, device: ExpertIds.device)
-            .scatter_add(1, ExpertIds.clamp_min(0), ones_TK).gt(0).MoveToOuterDisposeScope();
+        return Counted(kept, choices, ScalarType.Int64).gt(0).MoveToOuterDisposeScope();
     }
 
     /// <summary>[T, K] int64: the place of each kept route among the C places of its expert; -1 for a route that is not carried out. Where the first to arrive are kept it is the place in the queue, otherwise the rank among the kept in the order of arrival.</summary>
@@ -144,14 +148,30 @@ public sealed class RoutingTensors : IDisposable
         return Dispatching.Combine(this, ones_like(Weights), capacity ?? Capacity ?? throw new InvalidOperationException("the routing has no capacity; give one")).gt(0).MoveToOuterDisposeScope();
     }
 
-    /// <summary>[E] int64: routes per expert, before drops; what the load-balancing losses count.</summary>
-    public Tensor Load()
+    /// <summary>[E] int64: routes per expert; by default before drops, which is what most load-balancing losses count.</summary>
+    /// <param name="kept">After drops.</param>
+    /// <param name="choices">Only the first so many choices of a token (GShard's losses: 1); null: all.</param>
+    public Tensor Load(bool kept = false, int? choices = null)
     {
         using var guard = no_grad();
         using var scope = NewDisposeScope();
-        // An extra bin takes the empty routes.
-        var bins = ExpertIds.flatten().add(1);
-        return bins.bincount(null, ExpertCount + 1).narrow(0, 1, ExpertCount).contiguous().MoveToOuterDisposeScope();
+        return Counted(kept, choices, ScalarType.Int64).sum(0L).MoveToOuterDisposeScope();
+    }
+
+    // [T, E]: routes of a token at an expert.
+    private Tensor Counted(bool kept, int? choices, ScalarType type)
+    {
+        var routed_TK = ExpertIds.ge(0);
+        if (kept && Kept is not null) routed_TK = Kept;
+        var (ids_TK, ones_TK) = (ExpertIds, routed_TK.to(type));
+        if (choices is { } first)
+        {
+            ArgumentOutOfRangeException.ThrowIfNegativeOrZero(first, nameof(choices));
+            long taken = Math.Min(first, Choices);
+            (ids_TK, ones_TK) = (ids_TK.narrow(1, 0, taken), ones_TK.narrow(1, 0, taken));
+        }
+
+        return zeros([TokenCount, ExpertCount], dtype: type, device: ExpertIds.device).scatter_add(1, ids_TK.clamp_min(0), ones_TK);
     }
 
     /// <summary>The host value. Waits for the device.</summary>

@@ -30,6 +30,55 @@ public static class RouterLosses
         return counted == 0 ? 0 : coefficient * (sum * experts / ((double)choices * counted * counted));
     }
 
+    /// <summary>Load balancing over kept tokens only: <c>E / (k M^2) * sum_e (sum_t p_te) * c_e</c> with M = sum(c) / k. FastMoE's Switch gate.</summary>
+    /// <param name="scores">p [T, E].</param>
+    /// <param name="load">c [E]: routes per expert, after drops.</param>
+    /// <param name="choices">k, positive.</param>
+    /// <returns>The loss; 0 where nothing is kept.</returns>
+    /// <exception cref="ArgumentException">A length is wrong.</exception>
+    public static double KeptLoadBalancing(ReadOnlySpan<float> scores, ReadOnlySpan<int> load, int choices = 1)
+    {
+        long kept = 0;
+        foreach (int c in load) kept += c;
+        if (kept == 0) return 0;
+        double m = (double)kept / choices;
+        int tokens = CountTokens(scores, load.Length, [], nameof(scores));
+        return SwitchLoadBalancing(scores, load, choices) * (tokens / m) * (tokens / m);
+    }
+
+    /// <summary>Load balancing sequence by sequence: the mean over sequences of <c>E / k * sum_e f_e P_e</c>, f the share of the sequence's tokens that the expert was given and P the mean score; 1 when balanced.</summary>
+    /// <param name="scores">p [T, E].</param>
+    /// <param name="map">[T, E]: which expert counts for which token.</param>
+    /// <param name="experts">E, positive.</param>
+    /// <param name="sequenceLength">Tokens per sequence, a divisor of T; 0: one sequence.</param>
+    /// <param name="choices">k, positive; 1 in transformers Switch and NLLB, flaxformer, lucidrains and st-moe, whatever the number of choices.</param>
+    /// <param name="padding">[T] or empty; padded tokens count neither in f nor in P.</param>
+    /// <exception cref="ArgumentException">A length is wrong.</exception>
+    public static double SequenceLoadBalancing(ReadOnlySpan<float> scores, ReadOnlySpan<bool> map, int experts, int sequenceLength = 0, int choices = 1, ReadOnlySpan<bool> padding = default)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(choices);
+        ArgumentOutOfRangeException.ThrowIfNegative(sequenceLength);
+        int tokens = CountTokens(scores, experts, padding, nameof(scores));
+        if (map.Length != scores.Length) throw new ArgumentException($"map has {map.Length} values; must be as many as scores ({scores.Length})", nameof(map));
+        if (tokens == 0) return 0;
+        int length = sequenceLength == 0 ? tokens : sequenceLength;
+        if (tokens % length != 0) throw new ArgumentException($"sequenceLength = {sequenceLength}: must divide the tokens ({tokens})", nameof(sequenceLength));
+        double sum = 0;
+        var load = new int[experts];
+        for (int s = 0; s < tokens; s += length)
+        {
+            Array.Clear(load);
+            for (int i = s * experts; i < (s + length) * experts; i++)
+            {
+                if (map[i] && (padding.IsEmpty || !padding[i / experts])) load[i % experts]++;
+            }
+
+            sum += SwitchLoadBalancing(scores.Slice(s * experts, length * experts), load, choices, padding.IsEmpty ? [] : padding.Slice(s, length));
+        }
+
+        return sum / (tokens / length);
+    }
+
     /// <summary>
     /// Load balancing as the transformers Mixtral family computes it: <c>E * sum_e (c_e / T) * mean_t p_te</c> with the k choices not divided out, layers pooled on the token axis. <b>k</b> when balanced.
     /// </summary>

@@ -49,24 +49,6 @@ public static partial class RouterProfiles
         Dispatch = MeshCapacity(capacityFactor),
     }).Checked();
 
-    /// <summary>DeepSpeed's top-2 gate.</summary>
-    /// <param name="experts">E, two or more.</param>
-    /// <param name="capacityFactor">Not negative; null: <c>drop_tokens=False</c>.</param>
-    /// <param name="minCapacity">Least capacity, not negative; 4 in the layer, 8 in the gate.</param>
-    /// <returns>w_j = p_j / sum of the p that were kept: a token that lost one choice gives its whole weight to the other. C = max(ceil((2 T / E) * factor), minimum).</returns>
-    /// <exception cref="SpecException">A size is wrong; all problems are named.</exception>
-    /// <remarks>
-    /// DeepSpeed <c>deepspeed/moe/sharded_moe.py</c> top2gating, edaa722 (2026-08-22), with <c>top2_2nd_expert_sampling</c> off. Missing: the Gumbel-sampled second expert, which is on by default in training.
-    /// The peer counts the capacity in single precision and keeps the sum above 1.2e-7.
-    /// </remarks>
-    public static RouterSpec DeepSpeedTop2(int experts, double? capacityFactor = 1.0, int minCapacity = 4) => (RouterRules.SoftmaxThenTopK(experts, 2, normalize: capacityFactor is null) with
-    {
-        Logits = LogitPrecision.Single,
-        Dispatch = capacityFactor is { } factor
-            ? new DispatchSpec { Capacity = new CapacitySpec { Factor = factor, Minimum = minCapacity }, RenormalizeAfterDrop = true }
-            : DispatchSpec.Dropless,
-    }).Checked();
-
     /// <summary>V-MoE: softmax, top-k raw probabilities, all first choices before all second ones.</summary>
     /// <param name="experts">E, positive.</param>
     /// <param name="k">1..E.</param>

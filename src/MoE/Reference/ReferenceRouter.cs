@@ -24,11 +24,15 @@ public static class ReferenceRouter
         var ids = new int[tokens * k];
         var weights = new float[tokens * k];
         var scores = options.KeepScores ? new float[tokens * e] : null;
+        _ = ExpertPlan.SequenceOf(tokens, spec.Dispatch, options.SequenceLength);
         var draws = new RouterDraws(spec, options, tokens);
         float[]? noisy = draws.Noisy(logits);
         if (noisy is not null && spec.Noise!.Use == NoiseUse.Scores) logits = noisy;
         bool noisyChoice = noisy is not null && spec.Noise!.Use != NoiseUse.Scores;
         var row = new ReferenceRow(spec, options.ClosedExperts);
+        if (spec.Select is ExpertChoiceSelection && options.GivenExperts.IsEmpty) return ReferenceExpertChoice.Route(logits, spec, options, row);
+        float[]? balanced = options.GivenExperts.IsEmpty ? BatchBalances.Balanced(logits, spec, options) : null;
+        var best = spec.Dispatch.Priority == TokenPriority.BestScore ? new float[tokens] : null;
         for (int t = 0; t < tokens; t++)
         {
             var chosen = ids.AsSpan(t * k, k);
@@ -40,15 +44,17 @@ public static class ReferenceRouter
 
             row.Score(logits.Slice(t * e, e));
             if (scores is not null) row.CopyScores(scores.AsSpan(t * e, e));
-            if (options.GivenExperts.IsEmpty && noisyChoice) row.SelectNoisy(noisy.AsSpan(t * e, e), chosen);
+            if (best is not null) best[t] = row.BestScore();
+            if (balanced is not null) row.SelectBy(balanced.AsSpan(t * e, e), chosen);
+            else if (options.GivenExperts.IsEmpty && noisyChoice) row.SelectNoisy(noisy.AsSpan(t * e, e), chosen);
             else if (options.GivenExperts.IsEmpty) row.Select(options.SelectionBias, chosen);
             else options.GivenExperts.Slice(t * k, k).CopyTo(chosen);
             row.Weigh(chosen, weights.AsSpan(t * k, k));
             if (draws.Later is { AfterCapacity: false } later) DropLater(later, t, row, chosen, weights.AsSpan(t * k, k), draws);
         }
 
-        var plan = ExpertPlan.Build(ids, weights, k, e, spec.Dispatch, options.Training, draws.Drop);
-        if (draws.Later is { AfterCapacity: true } after) plan = WithoutLater(after, ids, weights, k, e, plan, draws);
+        var plan = ExpertPlan.Build(ids, weights, k, e, spec.Dispatch, options.Training, draws.Drop, best, options.SequenceLength);
+        if (draws.Later is { AfterCapacity: true } after) plan = WithoutLater(after, ids, weights, k, e, plan, draws, Sequences(tokens, spec, options));
         Settle(weights, k, plan, spec.Dispatch);
         return new TopKRouting(tokens, e, k, ids, weights, plan, scores);
     }
@@ -96,7 +102,7 @@ public static class ReferenceRouter
     }
 
     // The rule sees what passed the capacity: what it takes off has used its place in the queue, and has no expert any more.
-    private static ExpertPlan WithoutLater(LaterChoices later, int[] ids, float[] weights, int k, int experts, ExpertPlan plan, in RouterDraws draws)
+    private static ExpertPlan WithoutLater(LaterChoices later, int[] ids, float[] weights, int k, int experts, ExpertPlan plan, in RouterDraws draws, int sequences)
     {
         var kept = new bool[ids.Length];
         int[] positions = plan.Positions.ToArray();
@@ -109,11 +115,13 @@ public static class ReferenceRouter
             weights[r] = 0;
         }
 
-        return ExpertPlan.FromKept(ids, k, experts, kept, positions, plan.Capacity ?? kept.Length);
+        return ExpertPlan.FromKept(ids, k, experts, kept, positions, plan.Capacity ?? kept.Length, sequences);
     }
 
+    internal static int Sequences(int tokens, RouterSpec spec, in RouteOptions options) => tokens == 0 ? 1 : tokens / ExpertPlan.SequenceOf(tokens, spec.Dispatch, options.SequenceLength);
+
     // Dropped routes weigh nothing; what is left of a token is renormalised where the spec says so.
-    private static void Settle(float[] weights, int k, ExpertPlan plan, DispatchSpec dispatch)
+    internal static void Settle(float[] weights, int k, ExpertPlan plan, DispatchSpec dispatch)
     {
         for (int r = 0; r < weights.Length; r++)
         {

@@ -27,7 +27,7 @@ internal sealed class ReferenceRow
     {
         for (int e = 0; e < _logits.Length; e++)
             _logits[e] = _closed[e] ? float.NegativeInfinity : (float)(logits[e] / _spec.Score.Temperature);
-        if (ScoresFirst) ScoreFunctions.Apply(_spec.Score.Function, _logits, _scores);
+        if (ScoresFirst) Apply(_logits, _scores);
         else _logits.CopyTo(_scores, 0);
     }
 
@@ -37,13 +37,30 @@ internal sealed class ReferenceRow
     public void Select(ReadOnlySpan<float> bias, Span<int> chosen)
     {
         Compete(bias);
-        if (_spec.Select is TopKSelection)
+        switch (_spec.Select)
         {
-            TopK(_choice, _open, _spec.Ties, chosen);
-            return;
+            case TopKSelection:
+                TopK(_choice, _open, _spec.Ties, chosen);
+                break;
+            case TopPSelection p:
+                TopK(_choice, _open, _spec.Ties, chosen);
+                EndAtMass(p.P, chosen);
+                break;
+            case ThresholdSelection threshold:
+                AboveThreshold(threshold, chosen);
+                break;
+            default:
+                for (int e = 0; e < chosen.Length; e++) chosen[e] = _open[e] ? e : -1;
+                break;
         }
+    }
 
-        for (int e = 0; e < chosen.Length; e++) chosen[e] = _open[e] ? e : -1;
+    /// <summary>Stage 2 on values of the batch's own (balanced scores) in place of the scores.</summary>
+    public void SelectBy(ReadOnlySpan<float> values, Span<int> chosen)
+    {
+        Compete([]);
+        values.CopyTo(_choice);
+        TopK(_choice, _open, _spec.Ties, chosen);
     }
 
     /// <summary>Stage 2 where noise sees the choice only: the chosen experts by noisy logits; the first of them without noise where the noise is for later choices.</summary>
@@ -62,6 +79,14 @@ internal sealed class ReferenceRow
         TopK(_choice, _open, _spec.Ties, chosen[first..]);
     }
 
+    /// <summary>The largest score of an open expert, minus infinity without one.</summary>
+    public float BestScore()
+    {
+        float best = float.NegativeInfinity;
+        for (int e = 0; e < _scores.Length; e++) best = _closed[e] ? best : Math.Max(best, _scores[e]);
+        return best;
+    }
+
     /// <summary>The score of an expert as the choice saw it.</summary>
     public float ScoreOf(int expert) => _scores[expert];
 
@@ -77,13 +102,41 @@ internal sealed class ReferenceRow
     {
         for (int j = 0; j < chosen.Length; j++)
             weights[j] = chosen[j] < 0 ? float.NegativeInfinity : _scores[chosen[j]];
-        if (!ScoresFirst) ScoreFunctions.Apply(_spec.Score.Function, weights, weights);
+        if (!ScoresFirst) Apply(weights, weights);
         for (int j = 0; j < chosen.Length; j++)
         {
             if (chosen[j] < 0) weights[j] = 0;
         }
 
         Normalize(_spec.Weigh, weights);
+    }
+
+    // The offset is no part of what closed experts and missing choices score.
+    private void Apply(ReadOnlySpan<float> logits, Span<float> scores)
+    {
+        ScoreFunctions.Apply(_spec.Score.Function, logits, scores);
+        if (_spec.Score.Offset == 0) return;
+        for (int e = 0; e < scores.Length; e++) scores[e] += (float)_spec.Score.Offset;
+    }
+
+    // In single precision, as the engines add.
+    private void EndAtMass(double p, Span<int> chosen)
+    {
+        float mass = 0;
+        for (int j = 0; j < chosen.Length; j++)
+        {
+            if (mass > (float)p) chosen[j] = -1;
+            else if (chosen[j] >= 0) mass += _choice[chosen[j]];
+        }
+    }
+
+    private void AboveThreshold(ThresholdSelection threshold, Span<int> chosen)
+    {
+        for (int e = 0; e < chosen.Length; e++) chosen[e] = _open[e] && _choice[e] > (float)threshold.Threshold ? e : -1;
+        if (!threshold.AtLeastOne || chosen.ContainsAnyInRange(0, chosen.Length)) return;
+        Span<int> best = [-1];
+        TopK(_choice, _open, _spec.Ties, best);
+        if (best[0] >= 0) chosen[best[0]] = best[0];
     }
 
     private void Compete(ReadOnlySpan<float> bias)

@@ -26,6 +26,7 @@ public static class ScoreFunctions
         ScoreFunction.Sigmoid => Sigmoid(logit),
         ScoreFunction.SqrtSoftplus => Math.Sqrt(Softplus(logit)),
         ScoreFunction.Identity => logit,
+        ScoreFunction.Relu => Math.Max(logit, 0),
         _ => throw new ArgumentOutOfRangeException(nameof(function), function, "must be a defined score function"),
     };
 

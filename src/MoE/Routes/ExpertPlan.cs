@@ -67,8 +67,10 @@ public sealed class ExpertPlan
     /// <param name="dispatch">The rules; without a capacity the plan is dropless.</param>
     /// <param name="training">Training rather than evaluation, for the capacity.</param>
     /// <param name="draws">[T, E] uniform numbers where the rules drop at random, otherwise not looked at.</param>
+    /// <param name="bestScores">[T] the best score of each token where <see cref="DispatchSpec.Priority"/> asks for it, otherwise not looked at.</param>
+    /// <param name="sequenceLength">Tokens per sequence where the rules count by sequences, a divisor of T; 0: one sequence.</param>
     /// <exception cref="ArgumentException">A length or value breaks these rules.</exception>
-    public static ExpertPlan Build(ReadOnlySpan<int> expertIds, ReadOnlySpan<float> weights, int choices, int experts, DispatchSpec dispatch, bool training = true, ReadOnlySpan<float> draws = default)
+    public static ExpertPlan Build(ReadOnlySpan<int> expertIds, ReadOnlySpan<float> weights, int choices, int experts, DispatchSpec dispatch, bool training = true, ReadOnlySpan<float> draws = default, ReadOnlySpan<float> bestScores = default, int sequenceLength = 0)
     {
         ArgumentNullException.ThrowIfNull(dispatch);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(choices);
@@ -81,13 +83,18 @@ public sealed class ExpertPlan
         int tokens = expertIds.Length / choices;
         if (dispatch.Drop == DropPolicy.Random && draws.Length != (long)tokens * experts)
             throw new ArgumentException($"draws has {draws.Length} values; must have tokens x experts ({tokens} x {experts})", nameof(draws));
-        int capacity = dispatch.Capacity.Of(tokens, experts, choices, training, Longest(expertIds, experts));
-        var positions = Arrive(expertIds, choices, experts, dispatch, capacity);
+        if (dispatch.Priority == TokenPriority.BestScore && bestScores.Length != tokens)
+            throw new ArgumentException($"bestScores has {bestScores.Length} values; must have one per token ({tokens})", nameof(bestScores));
+        int length = SequenceOf(tokens, dispatch, sequenceLength), sequences = length == 0 ? 1 : tokens / length;
+        // One queue per sequence and expert.
+        int[] queues = QueueOf(expertIds, length * choices, experts);
+        int capacity = dispatch.Capacity.Of(length, experts, choices, training, Longest(queues, experts * sequences));
+        var positions = Arrive(queues, choices, experts * sequences, dispatch, capacity, bestScores);
         var kept = new bool[expertIds.Length];
         if (dispatch.Drop == DropPolicy.HeaviestWeight)
-            KeepLargest(expertIds, weights, experts, capacity, kept);
+            KeepLargest(queues, weights, experts * sequences, capacity, kept);
         else if (dispatch.Drop == DropPolicy.Random)
-            KeepLargest(expertIds, OfRoutes(draws, expertIds, choices, experts), experts, capacity, kept);
+            KeepLargest(queues, OfRoutes(draws, expertIds, choices, experts), experts * sequences, capacity, kept);
         else
             for (int r = 0; r < kept.Length; r++) kept[r] = positions[r] >= 0 && positions[r] < capacity;
         return Sort(expertIds, experts, positions, kept, capacity);
@@ -100,11 +107,13 @@ public sealed class ExpertPlan
     /// <param name="kept">[T, K]: true where the route is carried out; never true for an empty route.</param>
     /// <param name="positions">[T, K]: places in the queues before drops, -1 for an empty route.</param>
     /// <param name="capacity">C, not negative.</param>
+    /// <param name="sequences">How many sequences have a capacity of their own, positive.</param>
     /// <exception cref="ArgumentException">A length is wrong, an empty route is kept, or an expert keeps more than its capacity.</exception>
-    public static ExpertPlan FromKept(ReadOnlySpan<int> expertIds, int choices, int experts, bool[] kept, int[] positions, int capacity)
+    public static ExpertPlan FromKept(ReadOnlySpan<int> expertIds, int choices, int experts, bool[] kept, int[] positions, int capacity, int sequences = 1)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(choices);
         ArgumentOutOfRangeException.ThrowIfNegative(capacity);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(sequences);
         ArgumentNullException.ThrowIfNull(kept);
         ArgumentNullException.ThrowIfNull(positions);
         CheckRoutes(expertIds, experts);
@@ -119,7 +128,7 @@ public sealed class ExpertPlan
         for (int e = 0; e < experts; e++)
         {
             int load = plan.Offsets[e + 1] - plan.Offsets[e];
-            if (load > capacity) throw new ArgumentException($"expert {e} keeps {load} routes; must be at most capacity ({capacity})", nameof(kept));
+            if (load > (long)capacity * sequences) throw new ArgumentException($"expert {e} keeps {load} routes; must be at most capacity ({(sequences == 1 ? "" : $"{sequences} x ")}{capacity})", nameof(kept));
         }
 
         return plan;
@@ -153,24 +162,64 @@ public sealed class ExpertPlan
         return drawn;
     }
 
-    private static int[] Arrive(ReadOnlySpan<int> expertIds, int choices, int experts, DispatchSpec dispatch, int capacity)
+    // The tokens of a sequence; T where sequences are not counted.
+    internal static int SequenceOf(int tokens, DispatchSpec dispatch, int sequenceLength)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(sequenceLength);
+        if (!dispatch.PerSequence || sequenceLength == 0) return tokens;
+        return tokens % sequenceLength == 0
+            ? sequenceLength
+            : throw new ArgumentException($"sequenceLength = {sequenceLength}: must divide the tokens ({tokens})", nameof(sequenceLength));
+    }
+
+    private static int[] QueueOf(ReadOnlySpan<int> expertIds, int routesPerSequence, int experts)
+    {
+        int[] queues = expertIds.ToArray();
+        for (int r = 0; r < queues.Length; r++)
+        {
+            if (queues[r] >= 0) queues[r] += r / routesPerSequence * experts;
+        }
+
+        return queues;
+    }
+
+    private static int[] Arrive(ReadOnlySpan<int> expertIds, int choices, int experts, DispatchSpec dispatch, int capacity, ReadOnlySpan<float> bestScores)
     {
         var positions = new int[expertIds.Length];
         var next = new int[experts];
+        int[] order = Order(expertIds.Length / choices, dispatch.Priority, bestScores);
         if (dispatch.Arrival == ArrivalOrder.TokenMajor)
         {
-            for (int r = 0; r < positions.Length; r++) positions[r] = expertIds[r] < 0 ? -1 : next[expertIds[r]]++;
+            foreach (int t in order)
+            {
+                for (int r = t * choices; r < (t + 1) * choices; r++) positions[r] = expertIds[r] < 0 ? -1 : next[expertIds[r]]++;
+            }
+
             return positions;
         }
 
         for (int j = 0; j < choices; j++)
         {
-            for (int r = j; r < positions.Length; r += choices) positions[r] = expertIds[r] < 0 ? -1 : next[expertIds[r]]++;
+            foreach (int t in order)
+            {
+                int r = t * choices + j;
+                positions[r] = expertIds[r] < 0 ? -1 : next[expertIds[r]]++;
+            }
+
             if (dispatch.Offset == ChoiceOffset.KeptEarlierChoices)
                 for (int e = 0; e < experts; e++) next[e] = Math.Min(next[e], capacity);
         }
 
         return positions;
+    }
+
+    private static int[] Order(int tokens, TokenPriority priority, ReadOnlySpan<float> bestScores)
+    {
+        int[] order = [.. Enumerable.Range(0, tokens)];
+        if (priority == TokenPriority.Order) return order;
+        float[] best = bestScores.ToArray();
+        Array.Sort(order, (a, b) => best[a] != best[b] ? best[b].CompareTo(best[a]) : a.CompareTo(b));
+        return order;
     }
 
     private static void KeepLargest(ReadOnlySpan<int> expertIds, ReadOnlySpan<float> weights, int experts, int capacity, bool[] kept)

@@ -32,7 +32,8 @@ public sealed class TopKRouting : SparseRouting
 
     /// <summary>[T, K]: the place of each kept route among the C places of its expert; -1 for a route that is not carried out. Without a capacity the places of an expert are its queue.</summary>
     /// <param name="dispatch">The rules that made the plan: where they keep the first to arrive the place is that of the queue, otherwise the rank among the kept in the order of arrival.</param>
-    public int[] Slots(DispatchSpec dispatch)
+    /// <param name="sequenceLength">Tokens per sequence where the rules count by sequences; 0: one sequence.</param>
+    public int[] Slots(DispatchSpec dispatch, int sequenceLength = 0)
     {
         ArgumentNullException.ThrowIfNull(dispatch);
         var slots = new int[RouteCount];
@@ -44,23 +45,40 @@ public sealed class TopKRouting : SparseRouting
             return slots;
         }
 
-        var next = new int[ExpertCount];
+        int length = Math.Max(ExpertPlan.SequenceOf(TokenCount, dispatch, sequenceLength), 1);
+        var next = new int[ExpertCount * (1 + TokenCount / length)];
         foreach (int r in Arrivals(dispatch.Arrival))
         {
-            if (Plan.IsKept(r)) slots[r] = next[ExpertIds[r]]++;
+            if (Plan.IsKept(r)) slots[r] = next[TokenOf(r) / length * ExpertCount + ExpertIds[r]]++;
         }
 
         return slots;
     }
 
+    /// <summary>Routes per expert, [E]; by default before drops, which is what most load-balancing losses count.</summary>
+    /// <param name="kept">After drops.</param>
+    /// <param name="choices">Only the first so many choices of a token, positive (GShard's losses: 1); null: all.</param>
+    public int[] Demand(bool kept = false, int? choices = null)
+    {
+        if (choices is { } first) ArgumentOutOfRangeException.ThrowIfNegativeOrZero(first, nameof(choices));
+        var demand = new int[ExpertCount];
+        for (int r = 0; r < RouteCount; r++)
+        {
+            if (ExpertIds[r] >= 0 && (!kept || Plan.IsKept(r)) && r % Choices < (choices ?? Choices)) demand[ExpertIds[r]]++;
+        }
+
+        return demand;
+    }
+
     /// <summary>The combine tensor of the GShard family, [T, E, C]: the weight of a token at its expert and place, zero elsewhere.</summary>
     /// <param name="dispatch">The rules that made the plan.</param>
     /// <param name="capacity">C; not less than the places in use.</param>
+    /// <param name="sequenceLength">Tokens per sequence where the rules count by sequences; 0: one sequence.</param>
     /// <exception cref="ArgumentOutOfRangeException">An expert uses a place beyond the capacity.</exception>
-    public float[] ToCombineTensor(DispatchSpec dispatch, int capacity)
+    public float[] ToCombineTensor(DispatchSpec dispatch, int capacity, int sequenceLength = 0)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(capacity);
-        int[] slots = Slots(dispatch);
+        int[] slots = Slots(dispatch, sequenceLength);
         var combine = new float[checked(TokenCount * ExpertCount * capacity)];
         for (int r = 0; r < slots.Length; r++)
         {

@@ -43,6 +43,17 @@ public enum ChoiceOffset
     KeptEarlierChoices,
 }
 
+/// <summary>Which tokens come first where order decides.</summary>
+[JsonConverter(typeof(SnakeCaseEnumConverter<TokenPriority>))]
+public enum TokenPriority
+{
+    /// <summary>The order of the batch.</summary>
+    Order,
+
+    /// <summary>The token with the largest score first, equal ones in the order of the batch: batch prioritized routing (V-MoE).</summary>
+    BestScore,
+}
+
 /// <summary>The last stage before the experts: which routes are carried out.</summary>
 public sealed record DispatchSpec
 {
@@ -61,6 +72,14 @@ public sealed record DispatchSpec
     /// <summary>What later choices queue behind.</summary>
     public ChoiceOffset Offset { get; init; } = ChoiceOffset.AllEarlierChoices;
 
+    /// <summary>Which tokens arrive first.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public TokenPriority Priority { get; init; }
+
+    /// <summary>Capacity and queues are counted sequence by sequence (<see cref="RouteOptions.SequenceLength"/>), not over the batch: transformers Switch, lucidrains, st-moe, flaxformer's groups.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool PerSequence { get; init; }
+
     /// <summary>The kept weights of a token are divided by their sum again after drops (DeepSpeed top-2); never applied to a token that lost all.</summary>
     public bool RenormalizeAfterDrop { get; init; }
 
@@ -73,6 +92,7 @@ public sealed record DispatchSpec
         problems.RequireDefined(Drop, $"{path}.drop");
         problems.RequireDefined(Arrival, $"{path}.arrival");
         problems.RequireDefined(Offset, $"{path}.offset");
+        problems.RequireDefined(Priority, $"{path}.priority");
         problems.Require(double.IsFinite(RenormalizeFloor) && RenormalizeFloor >= 0, $"{path}.renormalize_floor", RenormalizeFloor, "must be finite and not negative");
         Capacity?.Check(problems, $"{path}.capacity");
     }

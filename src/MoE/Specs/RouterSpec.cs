@@ -153,6 +153,14 @@ public sealed record RouterSpec
         Weigh?.Check(problems, prefix + "weigh");
         Dispatch?.Check(problems, prefix + "dispatch");
         Schedules?.Check(problems, prefix + "schedules", this);
+        if (Select is ExpertChoiceSelection)
+        {
+            problems.Require(Dispatch is { Capacity: not null }, prefix + "dispatch.capacity", null, "expert choice needs a capacity: it is the number of tokens that an expert takes");
+            problems.Require(Score is not { Stage: ScoreStage.AfterSelection, Function: ScoreFunction.Softmax }, prefix + "score.stage", Score?.Stage, "expert choice compares the scores of tokens; scores must be made before the selection");
+        }
+
+        if (Select is TopPSelection)
+            problems.Require(Score is { Stage: ScoreStage.BeforeSelection, Function: ScoreFunction.Softmax or ScoreFunction.Sigmoid or ScoreFunction.SqrtSoftplus or ScoreFunction.Relu }, prefix + "score", Score?.Function, "top-p adds up scores; they must be made before the selection and not be negative");
         if (Score is { Function: ScoreFunction.Identity } && Weigh is { Normalization: not WeightNormalization.None })
             problems.Require(false, prefix + "weigh.normalization", Weigh.Normalization, "raw logits can be negative and cannot be normalised; use a score function");
         if (Score is { Function: ScoreFunction.Identity } && Dispatch is { RenormalizeAfterDrop: true })

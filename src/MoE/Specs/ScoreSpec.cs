@@ -17,6 +17,9 @@ public enum ScoreFunction
 
     /// <summary>The logit itself.</summary>
     Identity,
+
+    /// <summary>max(l, 0). ReMoE: an expert whose logit is not positive has the score zero.</summary>
+    Relu,
 }
 
 /// <summary>Whether experts are chosen by the scores or by the logits.</summary>
@@ -42,10 +45,15 @@ public sealed record ScoreSpec
     /// <summary>Logits are divided by it first; positive and finite.</summary>
     public double Temperature { get; init; } = 1.0;
 
+    /// <summary>Added to every score, not negative; OLMo-core's sigmoid has 1e-7.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public double Offset { get; init; }
+
     internal void Check(SpecProblems problems, string path)
     {
         problems.RequireDefined(Function, $"{path}.function");
         problems.RequireDefined(Stage, $"{path}.stage");
         problems.Require(double.IsFinite(Temperature) && Temperature > 0, $"{path}.temperature", Temperature, "must be positive and finite");
+        problems.Require(double.IsFinite(Offset) && Offset >= 0, $"{path}.offset", Offset, "must be finite and not negative");
     }
 }

@@ -6,6 +6,9 @@ namespace MoE;
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "kind", UnknownDerivedTypeHandling = JsonUnknownDerivedTypeHandling.FailSerialization)]
 [JsonDerivedType(typeof(TopKSelection), "top_k")]
 [JsonDerivedType(typeof(AllSelection), "all")]
+[JsonDerivedType(typeof(TopPSelection), "top_p")]
+[JsonDerivedType(typeof(ThresholdSelection), "threshold")]
+[JsonDerivedType(typeof(ExpertChoiceSelection), "expert_choice")]
 public abstract record SelectSpec
 {
     private protected SelectSpec()
@@ -30,16 +33,62 @@ public sealed record TopKSelection : SelectSpec
     /// <summary>Which of the choices behind the first are routed; null: all of them.</summary>
     public LaterChoices? Later { get; init; }
 
+    /// <summary>In training, the choice is made on scores that are balanced over the batch first; null: on the scores themselves. Weights never see it.</summary>
+    public BatchBalance? Balance { get; init; }
+
     internal override void Check(SpecProblems problems, string path, int experts)
     {
         problems.Require(K >= 1 && K <= experts, $"{path}.k", K, $"must be in 1..experts ({experts})");
         Groups?.Check(problems, path, experts, K);
         Later?.Check(problems, $"{path}.later", K);
+        if (Balance is null) return;
+        Balance.Check(problems, $"{path}.balance", K);
+        problems.Require(Groups is null && !UsesBias, $"{path}.balance", Balance.Method, "is made for a choice without groups and bias");
     }
 }
 
 /// <summary>Every token takes every expert (a dense mixture).</summary>
 public sealed record AllSelection : SelectSpec
+{
+    internal override void Check(SpecProblems problems, string path, int experts)
+    {
+    }
+}
+
+/// <summary>
+/// Each token takes its best experts until their scores sum to more than p, the one that passes p included: at least one, and all where the sum never passes p (Huang et al. 2024, Dynamic_MoE).
+/// Routings have E choices per token, best first, and -1 behind the last one taken.
+/// </summary>
+public sealed record TopPSelection : SelectSpec
+{
+    /// <summary>The mass p, zero or more; from 1 on every expert is taken (up to rounding).</summary>
+    public required double P { get; init; }
+
+    internal override void Check(SpecProblems problems, string path, int experts) =>
+        problems.Require(double.IsFinite(P) && P >= 0, $"{path}.p", P, "must be finite and not negative");
+}
+
+/// <summary>
+/// Each token takes every expert whose score is above a threshold, possibly none (ReMoE with <see cref="ScoreFunction.Relu"/> and zero). Routings have E choices per token in the order of the experts, -1 where not taken.
+/// </summary>
+public sealed record ThresholdSelection : SelectSpec
+{
+    /// <summary>The score must be greater; finite.</summary>
+    public double Threshold { get; init; }
+
+    /// <summary>A token without any score above the threshold takes its best expert.</summary>
+    public bool AtLeastOne { get; init; }
+
+    internal override void Check(SpecProblems problems, string path, int experts) =>
+        problems.Require(double.IsFinite(Threshold), $"{path}.threshold", Threshold, "must be finite");
+}
+
+/// <summary>
+/// Each expert takes its best C tokens (Zhou et al. 2022), C being <see cref="DispatchSpec.Capacity"/>: the experts are balanced by construction, a token may be taken by none, and a later token can take an
+/// earlier one's place, so that the rule leaks the future where tokens are predicted one by one (<see cref="Causality"/>). Routings have E choices per token in the order of the experts, -1 where not taken;
+/// the position of a route is its rank in the expert's choice.
+/// </summary>
+public sealed record ExpertChoiceSelection : SelectSpec
 {
     internal override void Check(SpecProblems problems, string path, int experts)
     {

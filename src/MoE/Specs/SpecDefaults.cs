@@ -20,6 +20,8 @@ internal static class SpecDefaults
         if (Member(router, "noise") is { } noise) Fill(noise, new NoiseSpec(), SpecJsonContext.Default.NoiseSpec);
         if (Member(router, "select") is { } chooses && Member(chooses, "later") is { } later)
             Fill(later, new LaterChoices(), SpecJsonContext.Default.LaterChoices);
+        if (Member(router, "select") is { } balances && Member(balances, "balance") is { } balance)
+            Fill(balance, new BatchBalance(), SpecJsonContext.Default.BatchBalance);
         if (Member(router, "select") is { } select && Member(select, "groups") is { } groups)
             Fill(groups, new GroupLimit { Count = 1, Keep = 1 }, SpecJsonContext.Default.GroupLimit, "count", "keep");
     }

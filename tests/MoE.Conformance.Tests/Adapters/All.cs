@@ -13,6 +13,7 @@ internal static class All
         new DeepSeekReference(),
         new Torchtitan(),
         new Megatron(),
+        new DeepSpeed(),
         new Peft(),
         new OriginalXLora(),
         new MixLora(),

@@ -14,6 +14,29 @@ internal static class HostValues
 
     public static bool[] Bools(GoldenTensor? values) => values is null ? [] : values.Flags.ToArray();
 
+    /// <summary>The experts of the kept routes, -1 for the others.</summary>
+    public static int[] KeptExperts(TopKRouting routing)
+    {
+        int[] kept = routing.ExpertIds.ToArray();
+        foreach (int r in Enumerable.Range(0, kept.Length)) kept[r] = routing.Plan.IsKept(r) ? kept[r] : -1;
+        return kept;
+    }
+
+    /// <summary>[T, E]: which expert was given which token, before or after drops, counting the first choices only or all.</summary>
+    public static bool[] Map(TopKRouting routing, bool kept, int? choices)
+    {
+        var map = new bool[routing.TokenCount * routing.ExpertCount];
+        int[] experts = kept ? KeptExperts(routing) : routing.ExpertIds.ToArray();
+        foreach (int[] token in experts.Chunk(routing.Choices).Select(static (row, t) => (int[])[t, .. row]))
+        {
+            foreach (int e in token.Skip(1).Take(choices ?? routing.Choices).Where(static e => e >= 0)) map[token[0] * routing.ExpertCount + e] = true;
+        }
+
+        return map;
+    }
+
+    public static GoldenTensor Capacities(CapacityPlan plan) => Integers([plan.Calls.Count], [.. plan.Calls.Select(static c => c.Rule.Of(c.Tokens, c.Experts, c.Choices))]);
+
     public static GoldenTensor Singles(int[] shape, ReadOnlySpan<float> values) => GoldenTensor.OfSingles("float32", shape, values);
 
     public static GoldenTensor Doubles(int[] shape, double[] values) => GoldenTensor.OfReals("float64", shape, values);

@@ -20,7 +20,7 @@ internal sealed class ManagedEngine : IEngine
             PooledLossPlan p => Loss(RouterLosses.PooledLoadBalancing(HostValues.Floats(p.Logits), p.Logits.Size(^1), p.Choices, HostValues.Bools(p.Padding))),
             SwitchLossPlan p => Loss(RouterLosses.SwitchLoadBalancing(HostValues.Floats(p.Scores), HostValues.Ints(p.Load), p.Choices, HostValues.Bools(p.Padding), p.Tokens, p.Coefficient)),
             ZLossPlan p => Loss(RouterLosses.ZLoss(HostValues.Floats(p.Logits), p.Logits.Size(^1), HostValues.Bools(p.Padding), p.Coefficient)),
-            CapacityPlan p => new HostRun { [Quantity.Capacities] = HostValues.Integers([p.Calls.Count], [.. p.Calls.Select(static c => c.Rule.Of(c.Tokens, c.Experts, c.Choices))]) },
+            CapacityPlan p => new HostRun { [Quantity.Capacities] = HostValues.Capacities(p) },
             _ => throw new NotSupportedException($"the managed engine does not run {plan.GetType().Name}"),
         };
     }

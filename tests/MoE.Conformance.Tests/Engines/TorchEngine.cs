@@ -54,6 +54,9 @@ internal sealed class TorchEngine : IEngine
             case ZLossPlan p:
                 ZLoss(run, p);
                 break;
+            case CapacityPlan p:
+                run.Set(Quantity.Capacities, HostValues.Capacities(p));
+                break;
             default:
                 throw new NotSupportedException($"the torch engine does not run {plan.GetType().Name}");
         }

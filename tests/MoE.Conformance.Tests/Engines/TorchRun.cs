@@ -25,6 +25,8 @@ internal sealed class TorchRun(DisposeScope scope) : IEngineRun
     }
 
     /// <summary>A scalar or list that is no tensor of the library.</summary>
+    public void Set(Quantity quantity, GoldenTensor value) => _values[quantity] = TorchValues.Tensor(value)!;
+
     public void Set(string key, GoldenTensor value) => _named[key] = TorchValues.Tensor(value)!;
 
     /// <summary>An input that gradients are wanted for.</summary>

@@ -44,6 +44,24 @@ internal sealed class CaseReader(GoldenCase golden)
     /// <summary>An option, or a default where the file leaves it out.</summary>
     public bool BoolOr(string option, bool missing) => IsNull(option) ? missing : Bool(option);
 
+    /// <summary>A recorded output, for what depends on it (an order that the peer leaves open).</summary>
+    public GoldenTensor Output(string key) => golden.Outputs[key].Tensor ?? throw new InvalidDataException($"outputs.{key} is not a tensor");
+
+    /// <summary>Numbers of a list option.</summary>
+    public IReadOnlyList<double>? ListOrNull(string option) => IsNull(option) ? null : [.. Option(option).EnumerateArray().Select(static v => v.GetDouble())];
+
+    /// <summary>A list option, or one number as a list of one.</summary>
+    public IReadOnlyList<double>? ListOrScalar(string option) => IsNull(option) ? null : Option(option).ValueKind == JsonValueKind.Array ? ListOrNull(option) : [Double(option)];
+
+    /// <summary>A word, or what stands for a missing one.</summary>
+    public string WordOr(string option, string missing) => IsNull(option) ? missing : Word(option);
+
+    /// <summary>A whole number, or what stands for a missing one.</summary>
+    public int IntOr(string option, int missing) => IsNull(option) ? missing : Int(option);
+
+    /// <summary>A number, or what stands for a missing one.</summary>
+    public double DoubleOr(string option, double missing) => IsNull(option) ? missing : Double(option);
+
     public bool Bool(string option) => Option(option).GetBoolean();
 
     public int Int(string option) => Option(option).GetInt32();

@@ -52,7 +52,11 @@ internal sealed class Claims
             : [];
         return from engine in function.Value.EnumerateObject()
                where engine.Name != "when"
+               let own = engine.Value.TryGetProperty("when", out var narrower)
+                   ? when.Concat(narrower.EnumerateObject().Select(static l => KeyValuePair.Create(l.Name, l.Value))).ToDictionary(StringComparer.Ordinal)
+                   : when
                from part in engine.Value.EnumerateObject()
-               select new Claim(peer, function.Name, engine.Name, Enum.Parse<Part>(part.Name, ignoreCase: true), [.. part.Value.EnumerateArray().Select(static t => t.GetString()!)], when);
+               where part.Name != "when"
+               select new Claim(peer, function.Name, engine.Name, Enum.Parse<Part>(part.Name, ignoreCase: true), [.. part.Value.EnumerateArray().Select(static t => t.GetString()!)], own);
     }
 }
