@@ -51,7 +51,14 @@ public static class SpecRouting
             partial = true;
         }
 
-        return Dispatching.Settle(logits, scores_TE, experts_TK, weights_TK, spec, new DispatchCall(partial, training, later is { AfterCapacity: true } ? later : null, context)).MoveToOuterDisposeScope();
+        var routing = Dispatching.Settle(logits, scores_TE, experts_TK, weights_TK, spec, new DispatchCall(partial, training, later is { AfterCapacity: true } ? later : null, context));
+        if (noisy_TE is not null)
+        {
+            var clean_TE = logits.dtype == ScalarType.Float64 ? logits.alias() : logits.to(ScalarType.Float32);
+            routing.With(new NoisyLogits(clean_TE, noisy_TE, noisy_TE.detach().sub(clean_TE.detach()), tensor(spec.Noise!.ScaleOf(spec.Experts), dtype: noisy_TE.dtype, device: noisy_TE.device)));
+        }
+
+        return routing.MoveToOuterDisposeScope();
     }
 
     /// <summary>A score function over the last dimension.</summary>

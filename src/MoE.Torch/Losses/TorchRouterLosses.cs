@@ -138,6 +138,86 @@ public static class TorchRouterLosses
         return squared_variation(load.is_floating_point() ? load : load.to(ScalarType.Float32), variance).MoveToOuterDisposeScope();
     }
 
+    /// <summary>
+    /// A smooth load: for each expert the expected number of tokens that would still choose it if its noise were drawn again, <c>sum_t Phi((clean_te - threshold_te) / std)</c>. The threshold is the k-th best of the
+    /// other experts' noisy logits (Shazeer et al. 2017, appendix A).
+    /// </summary>
+    /// <param name="clean">Logits without noise, [T, E].</param>
+    /// <param name="noisy">Logits with noise, [T, E].</param>
+    /// <param name="std">Standard deviations, broadcast to [T, E].</param>
+    /// <param name="choices">k, 1..E; with k = E every expert is always chosen, and the load is T.</param>
+    /// <param name="thresholds">[T, E] whose k-th and next best are the thresholds; null: the noisy logits. davidmrau's port takes softmaxed ones, a defect.</param>
+    /// <param name="compared">[T, E]: an expert counts as chosen where this is above the next best threshold; null: the noisy logits. LLaMA-MoE compares the noise alone, a defect.</param>
+    /// <returns>[E].</returns>
+    /// <exception cref="ArgumentException">A shape or type is wrong.</exception>
+    public static Tensor smooth_load(Tensor clean, Tensor noisy, Tensor std, int choices, Tensor? thresholds = null, Tensor? compared = null)
+    {
+        ArgumentNullException.ThrowIfNull(std);
+        TensorGuard.Matrix(clean, clean.shape[^1], nameof(clean));
+        TensorGuard.Matrix(noisy, clean.shape[1], nameof(noisy));
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(choices);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(choices, clean.shape[1]);
+        using var scope = NewDisposeScope();
+        if (choices == clean.shape[1]) return ones_like(Wide(clean)).sum(0L).MoveToOuterDisposeScope();
+        var top_TK = Selection.TopK(thresholds ?? noisy, choices + 1, TieRule.LowestIndex).Values;
+        var (into_T1, outof_T1) = (top_TK.narrow(1, choices, 1), top_TK.narrow(1, choices - 1, 1));
+        var inside_TE = (compared ?? noisy).gt(into_T1);
+        return normal_cdf(clean.sub(where(inside_TE, into_T1, outof_T1)).div(std)).sum(0L).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>A smooth load against one threshold per token: <c>sum_t Phi((values_te - threshold_t) / std)</c>. V-MoE takes the k-th noisy logit and clean logits; Tutel the k-th noisy logit and probabilities, a defect.</summary>
+    /// <param name="values">[T, E].</param>
+    /// <param name="threshold">[T, 1].</param>
+    /// <param name="std">Standard deviation of the noise, positive.</param>
+    /// <returns>[E].</returns>
+    public static Tensor threshold_load(Tensor values, Tensor threshold, double std)
+    {
+        ArgumentNullException.ThrowIfNull(threshold);
+        TensorGuard.Matrix(values, values.shape[^1], nameof(values));
+        if (!(std > 0)) throw new ArgumentOutOfRangeException(nameof(std), std, "must be positive");
+        using var scope = NewDisposeScope();
+        return normal_cdf(Wide(values).sub(threshold).div(std)).sum(0L).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Tutel's load-importance loss: half the sum of the squared variations of importance and smooth load.</summary>
+    /// <param name="scores">p without noise, [T, E].</param>
+    /// <param name="noisy">Noisy logits, [T, E].</param>
+    /// <param name="experts">[T, K] int64, the choice by noisy logits, best first.</param>
+    /// <param name="noise"><c>gate_noise</c>, positive; the noise has standard deviation noise / E.</param>
+    /// <exception cref="ArgumentException">A shape or type is wrong.</exception>
+    /// <remarks>Tutel <c>tutel/impls/losses.py</c> load_importance_loss: probabilities are compared with a threshold of logits.</remarks>
+    public static Tensor tutel_load_importance(Tensor scores, Tensor noisy, Tensor experts, double noise)
+    {
+        ArgumentNullException.ThrowIfNull(experts);
+        TensorGuard.Matrix(noisy, scores.shape[^1], nameof(noisy));
+        using var scope = NewDisposeScope();
+        var threshold_T1 = noisy.gather(1, experts.narrow(1, experts.shape[1] - 1, 1));
+        var load_E = threshold_load(scores, threshold_T1, noise / scores.shape[1]);
+        return importance(scores).add(squared_variation(load_E, VarianceKind.Unbiased)).div(2).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The importance of each expert: the sum of its weights over the tokens.</summary>
+    /// <param name="weights">[T, E].</param>
+    /// <returns>[E].</returns>
+    public static Tensor expert_weights(Tensor weights)
+    {
+        ArgumentNullException.ThrowIfNull(weights);
+        TensorGuard.Matrix(weights, weights.shape[^1], nameof(weights));
+        return weights.sum(0L);
+    }
+
+    /// <summary>The sum of losses.</summary>
+    /// <param name="losses">Scalars, at least one.</param>
+    public static Tensor total(params Tensor[] losses)
+    {
+        ArgumentNullException.ThrowIfNull(losses);
+        if (losses.Length == 0) throw new ArgumentException("losses is empty; must hold one", nameof(losses));
+        using var scope = NewDisposeScope();
+        return losses.Skip(1).Aggregate(losses[0].alias(), static (sum, loss) => sum.add(loss.to(sum.device))).MoveToOuterDisposeScope();
+    }
+
+    private static Tensor normal_cdf(Tensor x) => x.div(Math.Sqrt(2)).erf().add(1).div(2);
+
     /// <summary>(standard deviation / mean)^2, as <see cref="RouterLosses.SquaredVariation"/>.</summary>
     /// <param name="values">[E], floating.</param>
     /// <param name="variance">Which variance.</param>

@@ -9,7 +9,7 @@ internal static class Dispatching
     /// <summary>Applies the dispatch rules and makes the routing.</summary>
     public static RoutingTensors Settle(Tensor logits, Tensor scores_TE, Tensor experts_TK, Tensor weights_TK, RouterSpec spec, DispatchCall call)
     {
-        Tensor? kept_TK = null, positions_TK = null;
+        Tensor? kept_TK = null, positions_TK = null, before_TK = null;
         int? capacity = null;
         var dispatch = spec.Dispatch;
         if (dispatch.Capacity is { } rule)
@@ -46,12 +46,13 @@ internal static class Dispatching
 
         if (positions_TK is not null)
         {
+            before_TK = weights_TK;
             weights_TK = weights_TK.masked_fill(kept_TK!.logical_not(), 0);
             if (dispatch.RenormalizeAfterDrop && dispatch.Capacity is not null) weights_TK = weights_TK / Floored(weights_TK.sum(-1, keepdim: true), dispatch.RenormalizeFloor);
         }
 
         // Aliases: what the routing owns is never what the caller owns.
-        return new RoutingTensors(spec.Experts, logits.alias(), scores_TE.alias(), experts_TK.alias(), weights_TK.alias(), kept_TK?.alias(), positions_TK?.alias(), capacity, spec, call.Context.SequenceLength);
+        return new RoutingTensors(spec.Experts, logits.alias(), scores_TE.alias(), experts_TK.alias(), weights_TK.alias(), kept_TK?.alias(), positions_TK?.alias(), capacity, spec, call.Context.SequenceLength, before_TK?.alias());
     }
 
     private static Tensor Floored(Tensor sum_T1, double floor) => OneWhereZero(floor > 0 ? sum_T1.clamp_min(floor) : sum_T1);
@@ -146,6 +147,18 @@ internal static class Dispatching
         if (capacity == 0) return zeros([tokens, experts, 0], dtype: values_TK.dtype, device: values_TK.device);
         return zeros([tokens, experts * capacity], dtype: values_TK.dtype, device: values_TK.device)
             .scatter_add(1, at_TK, values_TK.masked_fill(outside_TK, 0)).view(tokens, experts, capacity);
+    }
+
+    /// <summary>[N]: where each route lies in buffers of [E, C] (or [S, E, C]) rows, whether it lies in them, and their shape.</summary>
+    public static (Tensor Places, Tensor Inside, long[] Shape) Places(RoutingTensors routing, int capacity)
+    {
+        using var guard = no_grad();
+        var slots_TK = Slots(routing);
+        var inside_N = slots_TK.ge(0).logical_and(slots_TK.lt(capacity)).flatten();
+        long length = SequenceOf(routing.TokenCount, routing.Spec?.Dispatch ?? DispatchSpec.Dropless, routing.SequenceLength);
+        var (queues_TK, queues) = Queues(routing.ExpertIds, length, routing.ExpertCount);
+        long[] shape = queues == routing.ExpertCount ? [routing.ExpertCount, capacity] : [queues / routing.ExpertCount, routing.ExpertCount, capacity];
+        return (queues_TK.clamp_min(0).mul(capacity).add(slots_TK).flatten(), inside_N, shape);
     }
 
     // The place of each route in the queue of its expert, -1 for a route without one.

@@ -9,9 +9,9 @@ namespace MoE.Torch;
 /// </summary>
 public sealed class RoutingTensors : IDisposable
 {
-    private readonly Tensor[] _owned;
+    private Tensor[] _owned;
 
-    internal RoutingTensors(int experts, Tensor? logits, Tensor? scores, Tensor expertIds, Tensor weights, Tensor? kept, Tensor? positions, int? capacity, RouterSpec? spec, int sequenceLength = 0)
+    internal RoutingTensors(int experts, Tensor? logits, Tensor? scores, Tensor expertIds, Tensor weights, Tensor? kept, Tensor? positions, int? capacity, RouterSpec? spec, int sequenceLength = 0, Tensor? before = null)
     {
         ExpertCount = experts;
         Logits = logits;
@@ -23,7 +23,8 @@ public sealed class RoutingTensors : IDisposable
         Capacity = capacity;
         Spec = spec;
         SequenceLength = sequenceLength;
-        _owned = [.. new[] { logits, scores, expertIds, weights, kept, positions }.OfType<Tensor>()];
+        WeightsBeforeDrops = before ?? weights;
+        _owned = [.. new[] { logits, scores, expertIds, weights, kept, positions, before }.OfType<Tensor>()];
     }
 
     /// <summary>E.</summary>
@@ -52,6 +53,12 @@ public sealed class RoutingTensors : IDisposable
 
     /// <summary>The spec the gate followed, or null for a gate without one.</summary>
     public RouterSpec? Spec { get; }
+
+    /// <summary>[T, K]: the weights as they were before drops; the same tensor as <see cref="Weights"/> where nothing can be dropped. FastMoE and Tutel report these.</summary>
+    public Tensor WeightsBeforeDrops { get; }
+
+    /// <summary>The noisy logits, where the call had noise or the gate learns one; otherwise null.</summary>
+    public NoisyLogits? Noisy { get; private set; }
 
     /// <summary>Tokens per sequence of the call, 0 for one sequence.</summary>
     public int SequenceLength { get; }
@@ -91,6 +98,14 @@ public sealed class RoutingTensors : IDisposable
         using var scope = NewDisposeScope();
         var kept = expertIds.ge(0);
         return new RoutingTensors(experts, logits, scores, expertIds, weights, kept.MoveToOuterDisposeScope(), null, null, null);
+    }
+
+    // The routing owns them from now on.
+    internal RoutingTensors With(NoisyLogits noisy)
+    {
+        Noisy = noisy;
+        _owned = [.. _owned, .. noisy.All];
+        return this;
     }
 
     /// <summary>The same routing with the padded tokens sent to no expert, for gates that do not look at the padding themselves.</summary>
@@ -172,6 +187,41 @@ public sealed class RoutingTensors : IDisposable
         }
 
         return zeros([TokenCount, ExpertCount], dtype: type, device: ExpertIds.device).scatter_add(1, ids_TK.clamp_min(0), ones_TK);
+    }
+
+    /// <summary>
+    /// The dispatch of the capacity gates: each kept token at its expert and place, zeros where a place is empty. Differentiable in the tokens.
+    /// </summary>
+    /// <param name="tokens">[T, D].</param>
+    /// <param name="capacity">C, not negative; null: <see cref="Capacity"/>.</param>
+    /// <returns>[E, C, D]; [S, E, C, D] where the router counts by S sequences.</returns>
+    /// <exception cref="ArgumentException">The number of tokens is wrong.</exception>
+    public Tensor Encode(Tensor tokens, int? capacity = null)
+    {
+        ArgumentNullException.ThrowIfNull(tokens);
+        if (tokens.dim() != 2 || tokens.shape[0] != TokenCount) throw new ArgumentException($"tokens has shape {TensorGuard.Shape(tokens)}; must be [{TokenCount}, D]", nameof(tokens));
+        using var scope = NewDisposeScope();
+        var (places_N, inside_N, shape) = Dispatching.Places(this, capacity ?? Capacity ?? throw new InvalidOperationException("the routing has no capacity; give one"));
+        var rows_N = inside_N.nonzero().flatten();
+        var buffers = zeros([shape.Aggregate(1L, static (a, b) => a * b), tokens.shape[1]], dtype: tokens.dtype, device: tokens.device)
+            .index_add(0, places_N.index_select(0, rows_N), tokens.index_select(0, rows_N.div(Choices, RoundingMode.floor)), 1);
+        return buffers.view([.. shape, tokens.shape[1]]).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The combine of the capacity gates: for each token the weighted sum of its experts' rows. Differentiable in the rows and the weights.</summary>
+    /// <param name="buffers">What <see cref="Encode"/> gave, after the experts: [E, C, Do] or [S, E, C, Do].</param>
+    /// <param name="weights">[T, K] to weigh with; null: <see cref="Weights"/>.</param>
+    /// <returns>[T, Do]; zero for a token without a kept route.</returns>
+    public Tensor Decode(Tensor buffers, Tensor? weights = null)
+    {
+        ArgumentNullException.ThrowIfNull(buffers);
+        using var scope = NewDisposeScope();
+        var (places_N, inside_N, _) = Dispatching.Places(this, checked((int)buffers.shape[^2]));
+        var rows_N = inside_N.nonzero().flatten();
+        var flat = buffers.reshape(-1, buffers.shape[^1]);
+        var w_N1 = (weights ?? Weights).flatten().index_select(0, rows_N).unsqueeze(1);
+        return zeros([TokenCount, flat.shape[1]], dtype: flat.dtype, device: flat.device)
+            .index_add(0, rows_N.div(Choices, RoundingMode.floor), flat.index_select(0, places_N.index_select(0, rows_N)).mul(w_N1.to(flat.dtype)), 1).MoveToOuterDisposeScope();
     }
 
     /// <summary>The host value. Waits for the device.</summary>

@@ -162,6 +162,39 @@ public static class RouterLosses
             : squares / values.Length / (mean * mean);
     }
 
+    /// <summary>Scores that sum to one: softmax, or another score function divided by its sum over all experts + 1e-20.</summary>
+    /// <param name="logits">[T, E].</param>
+    /// <param name="experts">E, positive.</param>
+    /// <param name="function">The score function, not the identity.</param>
+    /// <returns>[T, E].</returns>
+    /// <exception cref="ArgumentException">The function is the identity, or a length is wrong.</exception>
+    public static float[] NormalizedScores(ReadOnlySpan<float> logits, int experts, ScoreFunction function)
+    {
+        if (function == ScoreFunction.Identity) throw new ArgumentException("function is Identity; raw logits cannot be normalised", nameof(function));
+        int tokens = CountTokens(logits, experts, [], nameof(logits));
+        var scores = new float[logits.Length];
+        for (int t = 0; t < tokens; t++)
+        {
+            var row = scores.AsSpan(t * experts, experts);
+            ScoreFunctions.Apply(function, logits.Slice(t * experts, experts), row);
+            if (function == ScoreFunction.Softmax) continue;
+            double sum = 1e-20;
+            foreach (float s in row) sum += s;
+            foreach (ref float s in row) s = (float)(s / sum);
+        }
+
+        return scores;
+    }
+
+    /// <summary>The sum of losses.</summary>
+    /// <param name="losses">The losses.</param>
+    public static double Total(params ReadOnlySpan<double> losses)
+    {
+        double sum = 0;
+        foreach (double loss in losses) sum += loss;
+        return sum;
+    }
+
     private static int CountTokens(ReadOnlySpan<float> values, int experts, ReadOnlySpan<bool> padding, string name)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(experts);

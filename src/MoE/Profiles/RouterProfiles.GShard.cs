@@ -123,6 +123,22 @@ public static partial class RouterProfiles
         Dispatch = new DispatchSpec { Capacity = new CapacitySpec { Factor = capacityFactor, EvaluationFactor = evaluationFactor, Formula = CapacityFormula.FactorFirst, CountsChoices = false }, Arrival = ArrivalOrder.TokenMajor },
     }).Checked();
 
+    /// <summary>Shazeer's noisy top-k: softmax over the k best noisy logits. The noise is learned: <c>NoisyTopKGate</c> of the torch engine.</summary>
+    /// <param name="experts">E, positive.</param>
+    /// <param name="k">1..E.</param>
+    /// <returns>w = softmax(noisy l of the chosen).</returns>
+    /// <exception cref="SpecException">A size is wrong; all problems are named.</exception>
+    /// <remarks>Shazeer et al. 2017, eq. 3 to 5; FastMoE <c>fmoe/gates/noisy_gate.py</c>, ee3c561 (2024-06); LLaMA-MoE <c>TopKBalancedNoisyGate</c>.</remarks>
+    public static RouterSpec NoisyTopK(int experts, int k) => RouterRules.TopKThen(ScoreFunction.Softmax, experts, k).Checked();
+
+    /// <summary>The rule of davidmrau/mixture-of-experts, under noisy logits: softmax over all experts, then top-k.</summary>
+    /// <param name="experts">E, positive.</param>
+    /// <param name="k">1..E.</param>
+    /// <returns>w_j = p_j / (sum of the chosen p + 1e-6).</returns>
+    /// <exception cref="SpecException">A size is wrong; all problems are named.</exception>
+    /// <remarks>davidmrau/mixture-of-experts <c>moe.py</c>, f662999 (2024-04). <see cref="NoisyTopK"/> takes the softmax over the chosen; the weights here sum to slightly less than one.</remarks>
+    public static RouterSpec Davidmrau(int experts, int k) => (RouterRules.SoftmaxThenTopK(experts, k, normalize: true) with { Weigh = RouterRules.Sum(true, 1e-6) }).Checked();
+
     private static DispatchSpec DeepSpeedCapacity(double? factor, int minimum) => factor is null
         ? DispatchSpec.Dropless
         : new DispatchSpec { Capacity = new CapacitySpec { Factor = factor, Minimum = minimum, Formula = CapacityFormula.Single }, RenormalizeAfterDrop = true, RenormalizeFloor = SingleEpsilon };

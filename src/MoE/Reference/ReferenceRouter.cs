@@ -55,8 +55,9 @@ public static class ReferenceRouter
 
         var plan = ExpertPlan.Build(ids, weights, k, e, spec.Dispatch, options.Training, draws.Drop, best, options.SequenceLength);
         if (draws.Later is { AfterCapacity: true } after) plan = WithoutLater(after, ids, weights, k, e, plan, draws, Sequences(tokens, spec, options));
+        float[]? before = plan.Capacity is null ? null : [.. weights];
         Settle(weights, k, plan, spec.Dispatch);
-        return new TopKRouting(tokens, e, k, ids, weights, plan, scores);
+        return new TopKRouting(tokens, e, k, ids, weights, plan, scores) { Before = before };
     }
 
     /// <summary>

@@ -55,6 +55,37 @@ public sealed class TopKRouting : SparseRouting
         return slots;
     }
 
+    /// <summary>[T, K]: the weights as they were before drops, where the router kept them; otherwise <see cref="SparseRouting.Weights"/>.</summary>
+    public ReadOnlySpan<float> WeightsBeforeDrops => Before ?? Weights;
+
+    internal float[]? Before { get; init; }
+
+    /// <summary>The dispatch of the capacity gates: each kept token at its expert and place, zeros where a place is empty.</summary>
+    /// <param name="tokens">[T, D].</param>
+    /// <param name="width">D, positive.</param>
+    /// <param name="dispatch">The rules that made the plan, counting over the batch.</param>
+    /// <param name="capacity">C; not less than the places in use.</param>
+    /// <returns>[E, C, D].</returns>
+    /// <exception cref="ArgumentException">A length is wrong, or the rules count by sequences.</exception>
+    public float[] Encode(ReadOnlySpan<float> tokens, int width, DispatchSpec dispatch, int capacity)
+    {
+        ArgumentNullException.ThrowIfNull(dispatch);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(width);
+        ArgumentOutOfRangeException.ThrowIfNegative(capacity);
+        if (tokens.Length != (long)TokenCount * width) throw new ArgumentException($"tokens has {tokens.Length} values; must be tokens x width ({TokenCount} x {width})", nameof(tokens));
+        if (dispatch.PerSequence) throw new ArgumentException("dispatch counts by sequences; encode each sequence by itself", nameof(dispatch));
+        int[] slots = Slots(dispatch);
+        var buffers = new float[checked(ExpertCount * capacity * width)];
+        for (int r = 0; r < slots.Length; r++)
+        {
+            if (slots[r] < 0) continue;
+            if (slots[r] >= capacity) throw new ArgumentOutOfRangeException(nameof(capacity), capacity, $"route {r} has place {slots[r]}; must be below the capacity");
+            tokens.Slice(TokenOf(r) * width, width).CopyTo(buffers.AsSpan((ExpertIds[r] * capacity + slots[r]) * width));
+        }
+
+        return buffers;
+    }
+
     /// <summary>Routes per expert, [E]; by default before drops, which is what most load-balancing losses count.</summary>
     /// <param name="kept">After drops.</param>
     /// <param name="choices">Only the first so many choices of a token, positive (GShard's losses: 1); null: all.</param>

@@ -43,7 +43,7 @@ internal sealed class DeepSpeed : IAdapter
 
     private static RoutingCase TopK(CaseReader c) => new()
     {
-        Router = Dropless(c, RouterProfiles.DeepSpeedTopK(c.Int("num_experts"), c.Int("k"), Factor(c), c.Int("min_capacity"), c.Word("drop_policy") == "probs" ? DropPolicy.HeaviestWeight : DropPolicy.FirstCome)),
+        Router = Dropless(c, RouterProfiles.DeepSpeedTopK(c.Int("num_experts"), c.Int("k"), Factor(c), c.Int("min_capacity"), c.WordOr("drop_policy", "probs") == "probs" ? DropPolicy.HeaviestWeight : DropPolicy.FirstCome)),
         Logits = c.Input("logits"),
         Training = true,
     };

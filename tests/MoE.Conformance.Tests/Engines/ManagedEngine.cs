@@ -111,7 +111,7 @@ internal sealed class ManagedEngine : IEngine
 
         public GoldenTensor Value(string key) => Named[key];
 
-        public void Differentiate(string key, GoldenTensor? cotangent) => throw new NotSupportedException("the managed engine has no gradients");
+        public void Differentiate(string key, GoldenTensor? cotangent, bool add = false) => throw new NotSupportedException("the managed engine has no gradients");
 
         public GoldenTensor Value(Quantity quantity) =>
             TryGetValue(quantity, out var value) ? value : throw new NotSupportedException($"the managed engine gives no {quantity} for this plan");

@@ -67,10 +67,14 @@ internal sealed class TorchRun(DisposeScope scope) : IEngineRun
     public GoldenTensor Value(string key) =>
         _named.TryGetValue(key, out var value) ? TorchValues.Golden(value) : throw new NotSupportedException($"the adapter gives no {key}");
 
-    public void Differentiate(string key, GoldenTensor? cotangent)
+    public void Differentiate(string key, GoldenTensor? cotangent, bool add = false)
     {
         if (!_named.TryGetValue(key, out var value)) throw new NotSupportedException($"the adapter gives no {key}");
-        foreach (var variable in _variables.Values) variable.grad?.zero_();
+        if (!add)
+        {
+            foreach (var variable in _variables.Values) variable.grad?.zero_();
+        }
+
         if (cotangent is null) value.backward(retain_graph: true);
         else value.backward([TorchValues.Tensor(cotangent)!.to(value.dtype).reshape(value.shape)], retain_graph: true);
     }

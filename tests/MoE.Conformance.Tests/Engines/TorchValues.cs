@@ -25,6 +25,13 @@ internal static class TorchValues
     {
         using var scope = NewDisposeScope();
         int[] shape = [.. tensor.shape.Select(static d => (int)d)];
+        if (tensor.numel() == 0)
+        {
+            return tensor.is_floating_point() ? GoldenTensor.OfSingles("float32", shape, [])
+                : tensor.dtype == ScalarType.Bool ? GoldenTensor.OfFlags(shape, [])
+                : GoldenTensor.OfIntegers("int64", shape, []);
+        }
+
         var host = tensor.detach().cpu().contiguous();
         return host.dtype switch
         {

@@ -25,7 +25,7 @@ internal interface IEngineRun : IDisposable
     GoldenTensor Value(string key);
 
     /// <summary>Forgets earlier gradients and runs backward from an output of a <see cref="NamedPlan"/>.</summary>
-    void Differentiate(string key, GoldenTensor? cotangent);
+    void Differentiate(string key, GoldenTensor? cotangent, bool add = false);
 
     /// <summary>Runs backward from a quantity; a null cotangent stands for one.</summary>
     void Differentiate(Quantity quantity, GoldenTensor? cotangent);

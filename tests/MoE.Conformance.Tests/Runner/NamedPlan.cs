@@ -28,4 +28,8 @@ internal record NamedPlan : CasePlan
 }
 
 /// <summary>One backward pass: an output, its cotangent (null: a scalar by itself), and the gradients it gives. Gradient keys of the file are peer names of the links.</summary>
-internal sealed record Derivative(string Output, GoldenTensor? Cotangent, IReadOnlyList<Link> Variables);
+internal sealed record Derivative(string Output, GoldenTensor? Cotangent, IReadOnlyList<Link> Variables)
+{
+    /// <summary>Scalars that were added before differentiating.</summary>
+    public IReadOnlyList<string> Also { get; init; } = [];
+}
