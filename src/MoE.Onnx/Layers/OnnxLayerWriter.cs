@@ -26,13 +26,20 @@ public static class OnnxLayerWriter
     {
         ArgumentNullException.ThrowIfNull(spec);
         spec.Checked();
-        var reasons = RouterGraph.Refusals(spec.Router, "router.");
+        var reasons = RouterGraph.Refusals(spec.Router, "router.").Concat(LayerRefusals(spec));
         return form switch
         {
             OnnxLayerForm.Portable => [.. reasons],
             OnnxLayerForm.Contrib => [.. reasons, .. ContribExperts.Refusals(spec)],
             _ => throw new ArgumentOutOfRangeException(nameof(form), form, "must be a defined form"),
         };
+    }
+
+    private static IEnumerable<SpecProblem> LayerRefusals(MoELayerSpec spec)
+    {
+        if (spec.Special is { Count: > 0 } special) yield return new SpecProblem("special", special.ToString(), "experts without a feed-forward network are not exported");
+        if (spec.OutputBias) yield return new SpecProblem("output_bias", "true", "is not exported");
+        if (spec.OutputMasking > 0) yield return new SpecProblem("output_masking", spec.OutputMasking.ToString(System.Globalization.CultureInfo.InvariantCulture), "is not exported; fold it into the scale of the weights");
     }
 
     /// <summary>Builds the model of a layer. The weights are read when the model is written, and must stay as they are until then.</summary>

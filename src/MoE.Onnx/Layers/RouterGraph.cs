@@ -25,6 +25,12 @@ internal sealed class RouterGraph
             yield return new SpecProblem(prefix + "noise", spec.Noise.ToString(), "noise in evaluation is not exported; a graph draws no numbers");
         if (spec.Select is TopKSelection { Later: { InEvaluation: true } later })
             yield return new SpecProblem(prefix + "select.later", later.ToString(), "a rule for later choices is not exported; set in_evaluation to false or take it off");
+        if (spec.Select is not (TopKSelection or AllSelection))
+            yield return new SpecProblem(prefix + "select", spec.Select.GetType().Name, "is not exported; a graph has the same number of choices for every token");
+        if (spec.Score.Function == ScoreFunction.Relu || spec.Score.Offset != 0)
+            yield return new SpecProblem(prefix + "score", spec.Score.ToString(), "is not exported");
+        if (spec.Weigh.WeightlessExperts > 0 || spec.Weigh.SoftTopK is not null)
+            yield return new SpecProblem(prefix + "weigh", spec.Weigh.ToString(), "weightless experts and soft top-k are not exported");
         if (spec.Schedules is not null)
             yield return new SpecProblem(prefix + "schedules", "given", "a graph has no training step; export RouterSpec.At(step)");
     }

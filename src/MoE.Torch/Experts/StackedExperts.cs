@@ -16,6 +16,8 @@ public sealed class StackedExperts : ExpertBank
     private readonly Parameter? gate_bias;
     private readonly Parameter? up_bias;
     private readonly Parameter? down_bias;
+    private readonly Parameter? constant_value;
+    private readonly Parameter? constant_mix;
 
     /// <summary>Makes experts; every weight is drawn as a linear layer's, biases are zero.</summary>
     /// <param name="spec">The form.</param>
@@ -24,15 +26,18 @@ public sealed class StackedExperts : ExpertBank
     /// <param name="dtype">Type of the parameters; single precision by default.</param>
     /// <param name="device">Device of the parameters.</param>
     /// <param name="generator">Source of the initial weights; the global one by default.</param>
-    public StackedExperts(ExpertSpec spec, int experts, int width, ScalarType? dtype = null, Device? device = null, Generator? generator = null)
+    /// <param name="special">The last experts that are no feed-forward networks; null: none.</param>
+    public StackedExperts(ExpertSpec spec, int experts, int width, ScalarType? dtype = null, Device? device = null, Generator? generator = null, SpecialExperts? special = null)
         : base(nameof(StackedExperts), experts)
     {
         ArgumentNullException.ThrowIfNull(spec);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(width);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(spec.Width, nameof(spec));
         Spec = spec;
+        Special = special ?? new SpecialExperts();
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(experts - Special.Count, nameof(special));
         Width = width;
-        long e = experts, d = width, f = spec.Width;
+        long e = experts - Special.Count, d = width, f = spec.Width;
         if (spec.Form == ExpertForm.Glu) gate = Initial.Linear([e, f, d], d, dtype, device, generator);
         up = Initial.Linear([e, f, d], d, dtype, device, generator);
         down = Initial.Linear([e, d, f], f, dtype, device, generator);
@@ -43,8 +48,17 @@ public sealed class StackedExperts : ExpertBank
             down_bias = Initial.Zeros([e, d], dtype, device);
         }
 
+        if (Special.Constant > 0)
+        {
+            constant_value = Initial.Linear([Special.Constant, width], width, dtype, device, generator);
+            constant_mix = Initial.Linear([Special.Constant, 2, width], width, dtype, device, generator);
+        }
+
         RegisterComponents();
     }
+
+    /// <summary>The last experts that are no feed-forward networks.</summary>
+    public SpecialExperts Special { get; }
 
     /// <summary>The form.</summary>
     public ExpertSpec Spec { get; }
@@ -69,12 +83,26 @@ public sealed class StackedExperts : ExpertBank
         {
             if (segments.Count(e) == 0) continue;
             var x = rows_RD.narrow(0, segments.Offset(e), segments.Count(e));
+            if (e >= Experts - Special.Count)
+            {
+                parts.Add(Simple(x, e - (Experts - Special.Count)));
+                continue;
+            }
+
             parts.Add(FeedForward.Forward(Spec, x, gates(e), ups(e)!, downs(e)!, gateBiases(e), upBiases(e), downBiases(e)));
         }
 
         // No rows at all: still a function of the input, so that a backward pass finds its way.
         var rows = parts.Count == 0 ? rows_RD.alias() : cat(parts, 0);
         return rows.MoveToOuterDisposeScope();
+    }
+
+    private Tensor Simple(Tensor x, int expert)
+    {
+        if (expert >= Special.Constant + Special.Copy) return zeros_like(x);
+        if (expert >= Special.Constant) return x;
+        var mix = nn.functional.linear(x, constant_mix![expert]).softmax(-1);
+        return mix.narrow(1, 0, 1).mul(x).add(mix.narrow(1, 1, 1).mul(constant_value![expert]));
     }
 
     // With gradients, unbound once: the gradient of a stacked weight is then one stack, not a full-size tensor per expert. Without, only what is used.

@@ -152,7 +152,9 @@ public static class SpecRouting
             weights_TK = Scored(spec.Score, weights_TK);
         }
 
+        if (spec.Weigh.SoftTopK is { } soft) weights_TK = SoftTopK.straight_through(scores_TE, spec.TopK, soft).gather(1, none_TK is null ? experts_TK : experts_TK.clamp_min(0));
         if (none_TK is not null) weights_TK = weights_TK.masked_fill(none_TK, 0);
+        if (spec.Weigh.WeightlessExperts is > 0 and var weightless) weights_TK = weights_TK.masked_fill(experts_TK.ge(spec.Experts - weightless), 0);
         weights_TK = Normalize(spec.Weigh, weights_TK);
         return spec.Weigh.Scale == 1 ? weights_TK : weights_TK.mul(spec.Weigh.Scale);
     }

@@ -19,6 +19,7 @@ public sealed class MoELayer : nn.Module<Tensor, Tensor>
     private readonly ExpertBank experts;
     private readonly nn.Module<Tensor, Tensor>? shared;
     private readonly Linear? shared_gate;
+    private readonly Parameter? output_bias;
 
     /// <summary>Makes a layer from a spec.</summary>
     /// <param name="spec">The layer.</param>
@@ -33,7 +34,8 @@ public sealed class MoELayer : nn.Module<Tensor, Tensor>
         Spec = spec.Checked();
         Weighted = spec.Weighted;
         router = new TopKGate(spec.Router, spec.Width, spec.RouterBias, dtype, device, generator);
-        experts = new StackedExperts(spec.Expert, spec.Router.Experts, spec.Width, dtype, device, generator);
+        experts = new StackedExperts(spec.Expert, spec.Router.Experts, spec.Width, dtype, device, generator, spec.Special);
+        if (spec.OutputBias) output_bias = Initial.Zeros([spec.Width], dtype, device);
         if (spec.Shared is not null)
         {
             shared = new SharedExpert(spec.Expert, spec.Shared, spec.Width, dtype, device, generator);
@@ -118,9 +120,12 @@ public sealed class MoELayer : nn.Module<Tensor, Tensor>
             throw new ArgumentException($"x has shape {TensorGuard.Shape(x)}; must be [..., {Spec.Width}]", nameof(x));
         var tokens_TD = x.reshape(width == 0 ? 0 : x.numel() / width, width);
         context = Flatten(context ?? (Step == 0 ? GateContext.Empty : new GateContext { Step = Step }), tokens_TD.shape[0]);
+        // Where nobody says how long sequences are, they are the dimension in front of the last.
+        if (context.SequenceLength == 0 && x.dim() > 2 && x.shape[^2] > 0) context = context with { SequenceLength = checked((int)x.shape[^2]) };
         var routing = router.call(tokens_TD, context);
         if (context.Padding is { } padding && routing.Spec is null) routing = routing.WithoutPadding(padding);
-        var output_TD = Mix(tokens_TD, routing);
+        var output_TD = Mix(tokens_TD, routing, context);
+        if (output_bias is not null) output_TD = output_TD + output_bias;
         if (shared is not null) output_TD = output_TD + Shared(tokens_TD);
         long[] shape = [.. x.shape[..^1], output_TD.shape[^1]];
         var losses = training ? Losses.ToDictionary(static l => l.Name, l => l.Of(routing, context.Padding, context.Step)) : [];
@@ -130,7 +135,7 @@ public sealed class MoELayer : nn.Module<Tensor, Tensor>
     }
 
     // Rows by ascending expert, summed in that order in single precision at least.
-    private Tensor Mix(Tensor tokens_TD, RoutingTensors routing)
+    private Tensor Mix(Tensor tokens_TD, RoutingTensors routing, GateContext context)
     {
         var (order_N, counts_E) = Dispatching.ByExpert(routing);
         var segments = new ExpertSegments(HostReads.Int64(counts_E));
@@ -142,7 +147,24 @@ public sealed class MoELayer : nn.Module<Tensor, Tensor>
         var out_RD = experts.call(rows_RD, segments);
         var sum_TD = zeros([tokens_TD.shape[0], out_RD.shape[1]], dtype: weights_R1.dtype, device: tokens_TD.device);
         var wide_RD = out_RD.to(weights_R1.dtype);
-        return sum_TD.index_add(0, tokens_R, Weighted == WeightedSide.Output ? wide_RD.mul(weights_R1) : wide_RD, 1).to(tokens_TD.dtype);
+        if (Weighted == WeightedSide.Output) wide_RD = wide_RD.mul(weights_R1);
+        if (Spec is { OutputMasking: > 0 and var masking }) wide_RD = Masked(wide_RD, masking, routes_R, routing, context);
+        sum_TD = sum_TD.index_add(0, tokens_R, wide_RD, 1);
+        if (Spec is { PassDropped: true } && routing.Kept is { } kept)
+        {
+            var passed_T1 = routing.WeightsBeforeDrops.masked_fill(kept.logical_or(routing.ExpertIds.lt(0)), 0).sum(1, keepdim: true);
+            sum_TD = sum_TD.add(tokens_TD.to(sum_TD.dtype).mul(passed_T1));
+        }
+
+        return sum_TD.to(tokens_TD.dtype);
+    }
+
+    // Expert output masking: routes are left out in training, and evaluation takes the mean.
+    private Tensor Masked(Tensor wide_RD, double masking, Tensor routes_R, RoutingTensors routing, GateContext context)
+    {
+        if (!training) return wide_RD.mul(1 - masking);
+        var uniform_TK = NoiseDraw.Of(context, NoiseNames.OutputMask, NoiseKind.Uniform, routing.ExpertIds.shape, wide_RD);
+        return wide_RD.masked_fill(uniform_TK.flatten().index_select(0, routes_R).lt((float)masking).unsqueeze(1), 0);
     }
 
     private Tensor Shared(Tensor tokens_TD)

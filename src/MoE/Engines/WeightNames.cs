@@ -30,6 +30,15 @@ public static class WeightNames
     /// <summary>Biases of the down projections, [E, D].</summary>
     public const string ExpertDownBias = "experts.down_bias";
 
+    /// <summary>Values v of the constant experts, [C, D].</summary>
+    public const string ConstantValue = "experts.constant_value";
+
+    /// <summary>Mixing matrices W of the constant experts, [C, 2, D].</summary>
+    public const string ConstantMix = "experts.constant_mix";
+
+    /// <summary>The bias of the routed output, [D].</summary>
+    public const string OutputBias = "output_bias";
+
     /// <summary>Shared expert's gate projection, [Fs, D].</summary>
     public const string SharedGate = "shared.gate";
 
@@ -58,11 +67,11 @@ public static class WeightNames
     {
         ArgumentNullException.ThrowIfNull(spec);
         spec.Checked();
-        int e = spec.Router.Experts, d = spec.Width, f = spec.Expert.Width;
+        int all = spec.Router.Experts, e = spec.FeedForwardExperts, d = spec.Width, f = spec.Expert.Width;
         bool glu = spec.Expert.Form == ExpertForm.Glu, biases = spec.Expert.Biases;
-        var names = new List<(string, int[])> { (Router, [e, d]) };
-        if (spec.RouterBias) names.Add((RouterBias, [e]));
-        if (spec.Router.UsesSelectionBias) names.Add((SelectionBias, [e]));
+        var names = new List<(string, int[])> { (Router, [all, d]) };
+        if (spec.RouterBias) names.Add((RouterBias, [all]));
+        if (spec.Router.UsesSelectionBias) names.Add((SelectionBias, [all]));
         if (glu) names.Add((ExpertGate, [e, f, d]));
         names.Add((ExpertUp, [e, f, d]));
         names.Add((ExpertDown, [e, d, f]));
@@ -73,6 +82,13 @@ public static class WeightNames
             names.Add((ExpertDownBias, [e, d]));
         }
 
+        if (spec.Special is { Constant: > 0 } special)
+        {
+            names.Add((ConstantValue, [special.Constant, d]));
+            names.Add((ConstantMix, [special.Constant, 2, d]));
+        }
+
+        if (spec.OutputBias) names.Add((OutputBias, [d]));
         if (spec.Shared is not { } shared) return names;
         int s = shared.Width;
         if (glu) names.Add((SharedGate, [s, d]));

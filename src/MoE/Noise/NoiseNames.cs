@@ -18,6 +18,9 @@ public static class NoiseNames
     /// <summary>Which routes an expert keeps, [T, E] uniform: <see cref="DropPolicy.Random"/>.</summary>
     public const string RandomDrop = "drop";
 
+    /// <summary>Which routes' outputs are left out in training, [T, K] uniform: <see cref="MoELayerSpec.OutputMasking"/>.</summary>
+    public const string OutputMask = "mask";
+
     /// <summary>What multiplies the scorer's input, [T, D] uniform: <see cref="RouterSpec.InputJitter"/>.</summary>
     public const string InputJitter = "jitter";
 

@@ -23,7 +23,7 @@ internal sealed class ReferenceExpert
         new(spec.Expert, spec.Expert.Width, name =>
         {
             var all = weights.Get("experts." + name);
-            int size = (all?.Length ?? 0) / spec.Router.Experts;
+            int size = (all?.Length ?? 0) / spec.FeedForwardExperts;
             return all.AsMemory(expert * size, size);
         });
 

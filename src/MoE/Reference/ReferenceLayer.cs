@@ -10,6 +10,8 @@ public sealed class ReferenceLayer : IMoEEngine
     private readonly ReferenceExpert[] _experts;
     private readonly ReferenceExpert? _shared;
     private readonly float[]? _sharedGate;
+    private readonly ReferenceSpecial _special;
+    private readonly float[]? _bias;
 
     /// <summary>Makes a layer with the spec's own linear gate.</summary>
     /// <param name="spec">The layer.</param>
@@ -34,8 +36,10 @@ public sealed class ReferenceLayer : IMoEEngine
         _gate = gate ?? new LinearGate(spec.Router, tensors.Get(WeightNames.Router)!, tensors.Get(WeightNames.RouterBias), tensors.Get(WeightNames.SelectionBias));
         if (_gate.ExpertCount != spec.Router.Experts)
             throw new ArgumentException($"gate has {_gate.ExpertCount} experts; must have {spec.Router.Experts}", nameof(gate));
-        _experts = new ReferenceExpert[spec.Router.Experts];
+        _experts = new ReferenceExpert[spec.FeedForwardExperts];
         for (int e = 0; e < _experts.Length; e++) _experts[e] = ReferenceExpert.Routed(spec, tensors, e);
+        _special = new ReferenceSpecial(spec, tensors);
+        _bias = tensors.Get(WeightNames.OutputBias);
         if (spec.Shared is null) return;
         _shared = ReferenceExpert.Shared(spec, tensors);
         _sharedGate = tensors.Get(WeightNames.SharedScalarGate);
@@ -75,10 +79,12 @@ public sealed class ReferenceLayer : IMoEEngine
         if (input.Tokens.Overlaps(output))
             throw new ArgumentException("output overlaps the tokens; must be other memory", nameof(output));
         var routing = Route(input);
-        if (routing.TokenCount != input.TokenCount || routing.ExpertCount != _experts.Length)
-            throw new InvalidOperationException($"gate {_gate.Name} returned a routing of {routing.TokenCount} tokens over {routing.ExpertCount} experts; must be {input.TokenCount} over {_experts.Length}");
+        if (routing.TokenCount != input.TokenCount || routing.ExpertCount != Spec.Router.Experts)
+            throw new InvalidOperationException($"gate {_gate.Name} returned a routing of {routing.TokenCount} tokens over {routing.ExpertCount} experts; must be {input.TokenCount} over {Spec.Router.Experts}");
         var sum = new double[output.Length];
-        AddRouted(routing, input.Tokens, sum);
+        AddRouted(routing, input.Tokens, Factors(routing, input), sum);
+        if (Spec.PassDropped && routing is TopKRouting top) AddDropped(top, input.Tokens, sum);
+        for (int i = 0; i < sum.Length && _bias is not null; i++) sum[i] += _bias[i % Spec.Width];
         AddShared(input.Tokens, sum);
         for (int i = 0; i < sum.Length; i++) output[i] = (float)sum[i];
         return routing;
@@ -95,34 +101,58 @@ public sealed class ReferenceLayer : IMoEEngine
         return new GateInput(tokens, Spec.Width);
     }
 
-    private void AddRouted(Routing routing, ReadOnlySpan<float> tokens, Span<double> sum)
+    private void AddRouted(Routing routing, ReadOnlySpan<float> tokens, float[]? factors, Span<double> sum)
     {
         int d = Spec.Width;
         var dense = routing as DenseRouting;
         if (dense is { Slots: > 1 })
             throw new NotSupportedException($"a routing with {dense.Slots} slots per expert mixes tokens before the experts; this layer runs token routings");
-        for (int e = 0; e < _experts.Length; e++)
+        for (int e = 0; e < Spec.Router.Experts; e++)
         {
             if (routing is SparseRouting sparse)
             {
                 foreach (int route in sparse.Plan.Permutation[sparse.Plan.Offsets[e]..sparse.Plan.Offsets[e + 1]])
                 {
                     int t = sparse.TokenOf(route);
-                    Run(_experts[e], tokens.Slice(t * d, d), sparse.Weights[route], sum.Slice(t * d, d));
+                    Run(e, tokens.Slice(t * d, d), sparse.Weights[route], factors is null ? 1 - Spec.OutputMasking : factors[route], sum.Slice(t * d, d));
                 }
             }
             else
             {
                 for (int t = 0; t < routing.TokenCount; t++)
-                    Run(_experts[e], tokens.Slice(t * d, d), dense!.Weights[t * _experts.Length + e], sum.Slice(t * d, d));
+                    Run(e, tokens.Slice(t * d, d), dense!.Weights[t * Spec.Router.Experts + e], 1 - Spec.OutputMasking, sum.Slice(t * d, d));
             }
         }
     }
 
-    private void Run(ReferenceExpert expert, ReadOnlySpan<float> x, double weight, Span<double> sum)
+    private void Run(int expert, ReadOnlySpan<float> x, double weight, double factor, Span<double> sum)
     {
-        if (Spec.Weighted == WeightedSide.Input) expert.Add(x, weight, 1, sum);
-        else expert.Add(x, 1, weight, sum);
+        var (before, after) = Spec.Weighted == WeightedSide.Input ? (weight, factor) : (1.0, weight * factor);
+        if (expert < _experts.Length) _experts[expert].Add(x, before, after, sum);
+        else _special.Add(expert - _experts.Length, x, before, after, sum);
+    }
+
+    // In training each route's output may be left out; null: the same factor for all.
+    private float[]? Factors(Routing routing, in GateInput input)
+    {
+        if (Spec.OutputMasking == 0 || !input.Training || routing is not SparseRouting sparse) return null;
+        string name = NoiseNames.Of(input.NoiseScope ?? NoiseNames.DefaultScope, NoiseNames.OutputMask);
+        if (input.Noise is null) throw new InvalidOperationException($"the layer draws {name}, and the noise source is null; give one (for example new SeededNoise(seed))");
+        var factors = new float[sparse.RouteCount];
+        input.Noise.Fill(name, input.Step, NoiseKind.Uniform, factors);
+        foreach (ref float f in factors.AsSpan()) f = f < (float)Spec.OutputMasking ? 0 : 1;
+        return factors;
+    }
+
+    private void AddDropped(TopKRouting routing, ReadOnlySpan<float> tokens, Span<double> sum)
+    {
+        int d = Spec.Width;
+        for (int r = 0; r < routing.RouteCount; r++)
+        {
+            if (routing.ExpertIds[r] < 0 || routing.Plan.IsKept(r)) continue;
+            int t = routing.TokenOf(r);
+            for (int i = t * d; i < (t + 1) * d; i++) sum[i] += (double)routing.WeightsBeforeDrops[r] * tokens[i];
+        }
     }
 
     private void AddShared(ReadOnlySpan<float> tokens, Span<double> sum)

@@ -105,7 +105,8 @@ internal sealed class ReferenceRow
         if (!ScoresFirst) Apply(weights, weights);
         for (int j = 0; j < chosen.Length; j++)
         {
-            if (chosen[j] < 0) weights[j] = 0;
+            if (chosen[j] < 0 || chosen[j] >= _scores.Length - _spec.Weigh.WeightlessExperts) weights[j] = 0;
+            else if (_spec.Weigh.SoftTopK is not null) weights[j] = 1;
         }
 
         Normalize(_spec.Weigh, weights);

@@ -54,6 +54,9 @@ public sealed record CapacitySpec
     /// <summary>The formula of evaluation; null: that of training.</summary>
     public CapacityFormula? EvaluationFormula { get; init; }
 
+    /// <summary>The rounding of evaluation; null: that of training.</summary>
+    public CapacityRounding? EvaluationRounding { get; init; }
+
     /// <summary>The order of operations.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public CapacityFormula Formula { get; init; } = CapacityFormula.ShareTimesFactor;
@@ -93,7 +96,7 @@ public sealed record CapacitySpec
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(experts);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(k);
         double? factor = training ? Factor : EvaluationFactor ?? Factor;
-        double c = Fixed ?? (factor is { } f ? Product(training ? Formula : EvaluationFormula ?? Formula, tokens, experts, CountsChoices ? k : 1, f) : double.PositiveInfinity);
+        double c = Fixed ?? (factor is { } f ? Product(training ? Formula : EvaluationFormula ?? Formula, tokens, experts, CountsChoices ? k : 1, f, training ? Rounding : EvaluationRounding ?? Rounding) : double.PositiveInfinity);
         if (AtMostTokens) c = Math.Min(c, tokens);
         if (AtMostLoad) c = Math.Min(c, load ?? (double)tokens);
         c = Math.Max(c, Minimum);
@@ -101,17 +104,17 @@ public sealed record CapacitySpec
         return (int)Math.Min(c, int.MaxValue);
     }
 
-    private double Product(CapacityFormula formula, int tokens, int experts, int k, double factor) => formula switch
+    private static double Product(CapacityFormula formula, int tokens, int experts, int k, double factor, CapacityRounding rounding) => formula switch
     {
-        CapacityFormula.FactorFirst => Round((double)tokens * k * factor / experts),
-        CapacityFormula.Single => Round((float)tokens / experts * (float)(factor * k)),
-        CapacityFormula.WholeShare => Round(factor * Math.Ceiling((double)tokens / experts)) * k,
-        CapacityFormula.WholeTokens => Math.Floor(Round(factor * tokens) * k / experts),
-        CapacityFormula.TokenShare => Round(factor * tokens),
-        _ => Round((double)tokens * k / experts * factor),
+        CapacityFormula.FactorFirst => Round((double)tokens * k * factor / experts, rounding),
+        CapacityFormula.Single => Round((float)tokens / experts * (float)(factor * k), rounding),
+        CapacityFormula.WholeShare => Round(factor * Math.Ceiling((double)tokens / experts), rounding) * k,
+        CapacityFormula.WholeTokens => Math.Floor(Round(factor * tokens, rounding) * k / experts),
+        CapacityFormula.TokenShare => Round(factor * tokens, rounding),
+        _ => Round((double)tokens * k / experts * factor, rounding),
     };
 
-    private double Round(double c) => Rounding switch
+    private static double Round(double c, CapacityRounding rounding) => rounding switch
     {
         CapacityRounding.Ceiling => Math.Ceiling(c),
         CapacityRounding.Floor => Math.Floor(c),
@@ -128,6 +131,7 @@ public sealed record CapacitySpec
         }
 
         problems.RequireDefined(Formula, $"{path}.formula");
+        if (EvaluationRounding is { } evaluationRounding) problems.RequireDefined(evaluationRounding, $"{path}.evaluation_rounding");
         if (EvaluationFormula is { } formula) problems.RequireDefined(formula, $"{path}.evaluation_formula");
         if (Factor is { } factor) problems.Require(double.IsFinite(factor) && factor >= 0, $"{path}.factor", factor, "must be finite and not negative");
         if (Fixed is { } fixedCapacity) problems.Require(fixedCapacity >= 0, $"{path}.fixed", fixedCapacity, "must not be negative");

@@ -41,6 +41,28 @@ public sealed record MoELayerSpec
     /// <summary>Where the routing weight is applied.</summary>
     public WeightedSide Weighted { get; init; } = WeightedSide.Output;
 
+    /// <summary>The last experts of the router, where they are no feed-forward networks; null: all are.</summary>
+    public SpecialExperts? Special { get; init; }
+
+    /// <summary>A learned bias [D] is added to every token's routed output, whatever its weights (JetMoE).</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool OutputBias { get; init; }
+
+    /// <summary>A dropped route carries the token itself, with the weight it had before the drop (transformers Switch); otherwise it adds nothing.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool PassDropped { get; init; }
+
+    /// <summary>
+    /// Expert output masking (NLLB): in training each route's output is left out with this probability (the draw is <see cref="NoiseNames.OutputMask"/>, [T, K] uniform); in evaluation routed outputs are multiplied by
+    /// one minus it. In 0..1.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public double OutputMasking { get; init; }
+
+    /// <summary>Experts that are feed-forward networks: the router's, without the special ones.</summary>
+    [JsonIgnore]
+    public int FeedForwardExperts => Router.Experts - (Special?.Count ?? 0);
+
     /// <summary>All problems of this spec; empty if it can be used.</summary>
     public IReadOnlyList<SpecProblem> Validate()
     {
@@ -53,6 +75,8 @@ public sealed record MoELayerSpec
         Router?.Check(problems, "router.");
         Expert?.Check(problems, "expert");
         Shared?.Check(problems, "shared");
+        if (Router is not null) Special?.Check(problems, "special", Router.Experts);
+        problems.Require(OutputMasking >= 0 && OutputMasking <= 1, "output_masking", OutputMasking, "must be in 0..1");
         return problems.Found;
     }
 

@@ -17,6 +17,7 @@ internal static class SpecDefaults
         FillMember(router, "dispatch", new DispatchSpec(), SpecJsonContext.Default.DispatchSpec);
         if (Member(router, "dispatch") is { } dispatch && Member(dispatch, "capacity") is { } capacity)
             Fill(capacity, new CapacitySpec(), SpecJsonContext.Default.CapacitySpec);
+        if (Member(router, "weigh") is { } weighs && Member(weighs, "soft_top_k") is { } soft) Fill(soft, new CoordinateDescentSpec(), SpecJsonContext.Default.CoordinateDescentSpec);
         if (Member(router, "noise") is { } noise) Fill(noise, new NoiseSpec(), SpecJsonContext.Default.NoiseSpec);
         if (Member(router, "select") is { } chooses && Member(chooses, "later") is { } later)
             Fill(later, new LaterChoices(), SpecJsonContext.Default.LaterChoices);
@@ -29,6 +30,7 @@ internal static class SpecDefaults
     public static void FillLayer(JsonObject layer)
     {
         if (Member(layer, "router") is { } router) FillRouter(router);
+        if (Member(layer, "special") is { } special) Fill(special, new SpecialExperts(), SpecJsonContext.Default.SpecialExperts);
         if (Member(layer, "expert") is { } expert) Fill(expert, new ExpertSpec { Width = 1 }, SpecJsonContext.Default.ExpertSpec, "width");
     }
 

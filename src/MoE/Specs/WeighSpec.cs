@@ -48,12 +48,24 @@ public sealed record WeighSpec
     /// <summary>Multiplies the weights last (<c>routed_scaling_factor</c>); finite.</summary>
     public double Scale { get; init; } = 1.0;
 
+    /// <summary>The last so many experts weigh nothing when they are chosen, before the weights are normalised (MoE++'s zero expert: the others of the token take its share). Not negative.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public int WeightlessExperts { get; init; }
+
+    /// <summary>
+    /// The scores of a differentiable top-k weigh instead of the scores: in the forward pass 1 for each chosen expert, in the backward pass the gradient of coordinate descent on the scores (CoLT5; st-moe
+    /// <c>differentiable_topk</c>). Null: the scores.
+    /// </summary>
+    public CoordinateDescentSpec? SoftTopK { get; init; }
+
     internal void Check(SpecProblems problems, string path)
     {
         problems.RequireDefined(Normalization, $"{path}.normalization");
         problems.RequireDefined(EpsilonRule, $"{path}.epsilon_rule");
         problems.Require(double.IsFinite(P) && P >= 1, $"{path}.p", P, "must be finite and at least 1");
         problems.Require(double.IsFinite(Epsilon) && Epsilon >= 0, $"{path}.epsilon", Epsilon, "must be finite and not negative");
+        problems.Require(WeightlessExperts >= 0, $"{path}.weightless_experts", WeightlessExperts, "must not be negative");
+        SoftTopK?.Check(problems, $"{path}.soft_top_k");
         problems.Require(double.IsFinite(Scale), $"{path}.scale", Scale, "must be finite");
     }
 }
