@@ -41,7 +41,7 @@ public static class SpecRouting
                 : Selection.Choose(scores_TE.detach(), spec, selectionBias, context.ClosedExperts));
         experts_TK = WithoutPadding(experts_TK, context.Padding);
         bool partial = context.Padding is not null || context.ClosedExperts is not null || context.GivenExperts is not null || spec.Select is TopPSelection or ThresholdSelection or ExpertChoiceSelection;
-        var weights_TK = Weigh(scores_TE, experts_TK, spec, partial);
+        var weights_TK = Weigh(scores_TE, experts_TK, spec, partial, context.ClosedExperts);
         var later = context.GivenExperts is null && spec.Select is TopKSelection { K: > 1, Later: { } rule } && (training || rule.InEvaluation) ? rule : null;
         if (later is { AfterCapacity: false })
         {
@@ -97,7 +97,7 @@ public static class SpecRouting
             experts_TE = arange(spec.Experts, dtype: ScalarType.Int64, device: logits.device).unsqueeze(0).expand(positions_TE.shape).masked_fill(kept_TE.logical_not(), -1);
         }
 
-        var weights_TE = Weigh(scores_TE, experts_TE, spec, partial: true);
+        var weights_TE = Weigh(scores_TE, experts_TE, spec, partial: true, context.ClosedExperts);
         return new RoutingTensors(spec.Experts, logits.alias(), scores_TE.alias(), experts_TE, weights_TE.alias(), kept_TE, positions_TE, capacity, spec, context.SequenceLength);
     }
 
@@ -141,18 +141,18 @@ public static class SpecRouting
     private static Tensor WithoutPadding(Tensor experts_TK, Tensor? padding) =>
         padding is null ? experts_TK : experts_TK.masked_fill(padding.unsqueeze(1), -1);
 
-    private static Tensor Weigh(Tensor scores_TE, Tensor experts_TK, RouterSpec spec, bool partial)
+    private static Tensor Weigh(Tensor scores_TE, Tensor experts_TK, RouterSpec spec, bool partial, Tensor? closed)
     {
         var none_TK = partial ? experts_TK.lt(0) : null;
-        var weights_TK = scores_TE.gather(1, none_TK is null ? experts_TK : experts_TK.clamp_min(0));
-        if (spec.Score.Stage == ScoreStage.AfterSelection)
+        var values_TE = spec.Weigh.SoftTopK is { } soft ? SoftTopK.coordinate_descent(scores_TE, Math.Min(spec.TopK * soft.Ratio, spec.Experts), soft, closed is null ? null : closed.logical_not().unsqueeze(0).expand(scores_TE.shape)) : scores_TE;
+        var weights_TK = values_TE.gather(1, none_TK is null ? experts_TK : experts_TK.clamp_min(0));
+        if (spec.Score.Stage == ScoreStage.AfterSelection && spec.Weigh.SoftTopK is null)
         {
             // A finite floor: a token without any expert must not make NaN, not even in the backward pass.
             if (none_TK is not null) weights_TK = weights_TK.masked_fill(none_TK, -1e30);
             weights_TK = Scored(spec.Score, weights_TK);
         }
 
-        if (spec.Weigh.SoftTopK is { } soft) weights_TK = SoftTopK.straight_through(scores_TE, spec.TopK, soft).gather(1, none_TK is null ? experts_TK : experts_TK.clamp_min(0));
         if (none_TK is not null) weights_TK = weights_TK.masked_fill(none_TK, 0);
         if (spec.Weigh.WeightlessExperts is > 0 and var weightless) weights_TK = weights_TK.masked_fill(experts_TK.ge(spec.Experts - weightless), 0);
         weights_TK = Normalize(spec.Weigh, weights_TK);

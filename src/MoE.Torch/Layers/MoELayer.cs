@@ -87,6 +87,11 @@ public sealed class MoELayer : nn.Module<Tensor, Tensor>
     /// <summary>The training step of calls without a context, for routers and losses with schedules; zero or more. A context carries its own.</summary>
     public long Step { get; set; }
 
+    /// <summary>
+    /// The experts' inputs carry the gradient of the routing weights (st-moe <c>straight_through_dispatch_tensor</c>): the forward pass is the same, and the gate also learns from what its experts receive.
+    /// </summary>
+    public bool StraightThroughDispatch { get; set; }
+
     /// <summary>Called with every result, also where the layer is called as a plain module; see <see cref="RouterLossCollector"/>. The tensors live until the call ends: keep an alias of what you need.</summary>
     public event Action<MoELayer, MoEResult>? Routed;
 
@@ -143,6 +148,7 @@ public sealed class MoELayer : nn.Module<Tensor, Tensor>
         var tokens_R = routes_R.div(routing.Choices, RoundingMode.floor);
         var weights_R1 = routing.Weights.flatten().index_select(0, routes_R).unsqueeze(1);
         var rows_RD = tokens_TD.index_select(0, tokens_R);
+        if (StraightThroughDispatch) rows_RD = rows_RD.mul(weights_R1.sub(weights_R1.detach()).add(1).to(rows_RD.dtype));
         if (Weighted == WeightedSide.Input) rows_RD = rows_RD.mul(weights_R1.to(rows_RD.dtype));
         var out_RD = experts.call(rows_RD, segments);
         var sum_TD = zeros([tokens_TD.shape[0], out_RD.shape[1]], dtype: weights_R1.dtype, device: tokens_TD.device);

@@ -79,6 +79,15 @@ public sealed class RouterLoss
         return TorchRouterLosses.importance(routing.ToDenseWeights(), variance, padding).MoveToOuterDisposeScope();
     });
 
+    /// <summary>A loss times its coefficient.</summary>
+    /// <param name="loss">A scalar.</param>
+    /// <param name="coefficient">Finite.</param>
+    public static Tensor Weighted(Tensor loss, double coefficient)
+    {
+        ArgumentNullException.ThrowIfNull(loss);
+        return loss.mul(coefficient);
+    }
+
     private static Tensor Need(Tensor? tensor, string name) =>
         tensor ?? throw new InvalidOperationException($"the gate gives no {name}, which this loss needs");
 }

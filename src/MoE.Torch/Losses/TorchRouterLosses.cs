@@ -196,6 +196,39 @@ public static class TorchRouterLosses
         return importance(scores).add(squared_variation(load_E, VarianceKind.Unbiased)).div(2).MoveToOuterDisposeScope();
     }
 
+    /// <summary>The mean entropy of the tokens' scores, in nats, as <see cref="RouterLosses.TokenEntropy"/>.</summary>
+    /// <param name="scores">p [T, E], rows that sum to one.</param>
+    /// <param name="padding">[T] or null.</param>
+    /// <exception cref="ArgumentException">A shape or type is wrong.</exception>
+    public static Tensor token_entropy(Tensor scores, Tensor? padding = null)
+    {
+        ArgumentNullException.ThrowIfNull(scores);
+        TensorGuard.Matrix(scores, scores.shape[^1], nameof(scores));
+        TensorGuard.Vector(padding, scores.shape[0], ScalarType.Bool, nameof(padding));
+        using var scope = NewDisposeScope();
+        var h_T = Entropies(Wide(scores)).sum(1);
+        if (padding is not null) h_T = h_T.masked_fill(padding, 0);
+        return (h_T.sum() / Counted(h_T, padding)).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The entropy of the mean score, in nats, as <see cref="RouterLosses.BatchEntropy"/>.</summary>
+    /// <param name="scores">p [T, E], rows that sum to one.</param>
+    /// <param name="padding">[T] or null.</param>
+    /// <exception cref="ArgumentException">A shape or type is wrong.</exception>
+    public static Tensor batch_entropy(Tensor scores, Tensor? padding = null)
+    {
+        ArgumentNullException.ThrowIfNull(scores);
+        TensorGuard.Matrix(scores, scores.shape[^1], nameof(scores));
+        TensorGuard.Vector(padding, scores.shape[0], ScalarType.Bool, nameof(padding));
+        using var scope = NewDisposeScope();
+        var p_TE = Wide(scores);
+        if (padding is not null) p_TE = p_TE.masked_fill(padding.unsqueeze(1), 0);
+        return Entropies(p_TE.sum(0L) / Counted(p_TE, padding)).sum().MoveToOuterDisposeScope();
+    }
+
+    // -p ln p, with 0 and a finite gradient at 0.
+    private static Tensor Entropies(Tensor p) => p.mul(p.clamp_min(1e-30).log()).neg();
+
     /// <summary>The importance of each expert: the sum of its weights over the tokens.</summary>
     /// <param name="weights">[T, E].</param>
     /// <returns>[E].</returns>

@@ -189,6 +189,16 @@ public sealed class RoutingTensors : IDisposable
         return zeros([TokenCount, ExpertCount], dtype: type, device: ExpertIds.device).scatter_add(1, ids_TK.clamp_min(0), ones_TK);
     }
 
+    /// <summary>The dispatch mask as numbers, with the gradient of the combine tensor (st-moe's straight-through dispatch): tokens that an expert receives tell the gate as if they were weighed.</summary>
+    /// <param name="capacity">C, not negative; null: <see cref="Capacity"/>.</param>
+    /// <returns>[T, E, C]: 1 where a route was kept with a weight that is not zero.</returns>
+    public Tensor ToStraightThroughDispatch(int? capacity = null)
+    {
+        using var scope = NewDisposeScope();
+        var combine_TEC = ToCombineTensor(capacity);
+        return combine_TEC.ne(0).to(combine_TEC.dtype).add(combine_TEC).sub(combine_TEC.detach()).MoveToOuterDisposeScope();
+    }
+
     /// <summary>
     /// The dispatch of the capacity gates: each kept token at its expert and place, zeros where a place is empty. Differentiable in the tokens.
     /// </summary>

@@ -162,6 +162,43 @@ public static class RouterLosses
             : squares / values.Length / (mean * mean);
     }
 
+    /// <summary>The mean entropy of the tokens' scores, in nats: ln E when every token is undecided, 0 when every token is certain.</summary>
+    /// <param name="scores">p [T, E], rows that sum to one.</param>
+    /// <param name="experts">E, positive.</param>
+    /// <param name="padding">[T] or empty.</param>
+    /// <returns>The entropy; 0 without counted tokens.</returns>
+    /// <exception cref="ArgumentException">A length is wrong.</exception>
+    public static double TokenEntropy(ReadOnlySpan<float> scores, int experts, ReadOnlySpan<bool> padding = default)
+    {
+        int tokens = CountTokens(scores, experts, padding, nameof(scores));
+        double sum = 0;
+        for (int i = 0; i < scores.Length; i++)
+        {
+            if (scores[i] > 0 && (padding.IsEmpty || !padding[i / experts])) sum -= scores[i] * Math.Log(scores[i]);
+        }
+
+        return sum / Math.Max(Counted(tokens, padding), 1);
+    }
+
+    /// <summary>The entropy of the mean score, in nats: ln E when the batch is balanced. Its negative is a loss that balances without counting.</summary>
+    /// <param name="scores">p [T, E], rows that sum to one.</param>
+    /// <param name="experts">E, positive.</param>
+    /// <param name="padding">[T] or empty.</param>
+    /// <returns>The entropy; 0 without counted tokens.</returns>
+    /// <exception cref="ArgumentException">A length is wrong.</exception>
+    public static double BatchEntropy(ReadOnlySpan<float> scores, int experts, ReadOnlySpan<bool> padding = default)
+    {
+        int counted = Math.Max(Counted(CountTokens(scores, experts, padding, nameof(scores)), padding), 1);
+        double entropy = 0;
+        for (int e = 0; e < experts; e++)
+        {
+            double p = ColumnSum(scores, experts, e, padding) / counted;
+            if (p > 0) entropy -= p * Math.Log(p);
+        }
+
+        return entropy;
+    }
+
     /// <summary>Scores that sum to one: softmax, or another score function divided by its sum over all experts + 1e-20.</summary>
     /// <param name="logits">[T, E].</param>
     /// <param name="experts">E, positive.</param>
@@ -185,6 +222,11 @@ public static class RouterLosses
 
         return scores;
     }
+
+    /// <summary>A loss times its coefficient.</summary>
+    /// <param name="loss">The loss.</param>
+    /// <param name="coefficient">Finite.</param>
+    public static double Weighted(double loss, double coefficient) => coefficient * loss;
 
     /// <summary>The sum of losses.</summary>
     /// <param name="losses">The losses.</param>

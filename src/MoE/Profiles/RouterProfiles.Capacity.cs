@@ -24,13 +24,13 @@ public static partial class RouterProfiles
     /// <returns>w = max p; the first <paramref name="capacity"/> tokens of each expert stay.</returns>
     /// <exception cref="SpecException">A size is wrong; all problems are named.</exception>
     /// <remarks>
-    /// transformers <c>models/switch_transformers/modeling_switch_transformers.py</c> SwitchTransformersTop1Router, 561a79a (2025-07-18). The capacity is counted per sequence: call once per sequence.
-    /// A dropped token leaves the peer's layer as w * x; here it adds nothing, as in every other peer. In version 5 the refactored count runs over an axis of length one and drops nothing.
+    /// transformers <c>models/switch_transformers/modeling_switch_transformers.py</c> SwitchTransformersTop1Router, 561a79a (2025-07-18). The capacity is counted per sequence (<see cref="RouteOptions.SequenceLength"/>).
+    /// A dropped token leaves the layer as zero in this version, and as w * x in others: <see cref="MoELayerSpec.PassDropped"/>. In version 5 the refactored count runs over an axis of length one and drops nothing.
     /// </remarks>
     public static RouterSpec TransformersSwitch(int experts, int capacity = 64) => (RouterRules.SoftmaxThenTopK(experts, 1, normalize: false) with
     {
         Logits = LogitPrecision.Single,
-        Dispatch = new DispatchSpec { Capacity = new CapacitySpec { Fixed = capacity } },
+        Dispatch = new DispatchSpec { Capacity = new CapacitySpec { Fixed = capacity }, PerSequence = true },
     }).Checked();
 
     /// <summary>GShard's top-2, as Mesh TensorFlow and lucidrains/mixture-of-experts have it.</summary>

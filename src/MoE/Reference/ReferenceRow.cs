@@ -100,16 +100,24 @@ internal sealed class ReferenceRow
     /// <summary>Stage 3: the weights of the chosen experts.</summary>
     public void Weigh(ReadOnlySpan<int> chosen, Span<float> weights)
     {
+        float[]? soft = _spec.Weigh.SoftTopK is { } descent ? Soft(descent) : null;
         for (int j = 0; j < chosen.Length; j++)
-            weights[j] = chosen[j] < 0 ? float.NegativeInfinity : _scores[chosen[j]];
-        if (!ScoresFirst) Apply(weights, weights);
+            weights[j] = chosen[j] < 0 ? float.NegativeInfinity : soft is null ? _scores[chosen[j]] : soft[chosen[j]];
+        if (!ScoresFirst && soft is null) Apply(weights, weights);
         for (int j = 0; j < chosen.Length; j++)
         {
             if (chosen[j] < 0 || chosen[j] >= _scores.Length - _spec.Weigh.WeightlessExperts) weights[j] = 0;
-            else if (_spec.Weigh.SoftTopK is not null) weights[j] = 1;
         }
 
         Normalize(_spec.Weigh, weights);
+    }
+
+    private float[] Soft(CoordinateDescentSpec spec)
+    {
+        var soft = new float[_scores.Length];
+        for (int e = 0; e < soft.Length; e++) _open[e] = !_closed[e];
+        CoordinateDescent.Solve(_scores, Math.Min(_spec.TopK * spec.Ratio, soft.Length), spec, _open, soft);
+        return soft;
     }
 
     // The offset is no part of what closed experts and missing choices score.

@@ -48,7 +48,7 @@ public sealed record MoELayerSpec
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool OutputBias { get; init; }
 
-    /// <summary>A dropped route carries the token itself, with the weight it had before the drop (transformers Switch); otherwise it adds nothing.</summary>
+    /// <summary>A dropped route carries the token itself, with the weight it had before the drop (Switch in some versions of transformers); otherwise it adds nothing.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool PassDropped { get; init; }
 

@@ -52,10 +52,7 @@ public sealed record WeighSpec
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public int WeightlessExperts { get; init; }
 
-    /// <summary>
-    /// The scores of a differentiable top-k weigh instead of the scores: in the forward pass 1 for each chosen expert, in the backward pass the gradient of coordinate descent on the scores (CoLT5; st-moe
-    /// <c>differentiable_topk</c>). Null: the scores.
-    /// </summary>
+    /// <summary>The values of a soft top-k over all experts weigh instead of the scores, so that experts that were not chosen learn too (CoLT5's coordinate descent; st-moe <c>differentiable_topk</c>). Null: the scores.</summary>
     public CoordinateDescentSpec? SoftTopK { get; init; }
 
     internal void Check(SpecProblems problems, string path)

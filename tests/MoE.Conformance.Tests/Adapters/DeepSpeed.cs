@@ -43,7 +43,7 @@ internal sealed class DeepSpeed : IAdapter
 
     private static RoutingCase TopK(CaseReader c) => new()
     {
-        Router = Dropless(c, RouterProfiles.DeepSpeedTopK(c.Int("num_experts"), c.Int("k"), Factor(c), c.Int("min_capacity"), c.WordOr("drop_policy", "probs") == "probs" ? DropPolicy.HeaviestWeight : DropPolicy.FirstCome)),
+        Router = Dropless(c, RouterProfiles.DeepSpeedTopK(c.Int("num_experts"), c.Int("k"), Factor(c), c.Int("min_capacity"), c.WordOr("drop_policy", "probs") == "probs" ? DropPolicy.HeaviestWeight : DropPolicy.FirstCome)) with { Ties = TieRule.Native },
         Logits = c.Input("logits"),
         Training = true,
     };
@@ -51,8 +51,7 @@ internal sealed class DeepSpeed : IAdapter
     // The peer reports the longest queue as the capacity of a gate that drops nothing.
     private static RouterSpec Dropless(CaseReader c, RouterSpec router) => (Factor(c) is null
         ? router with { Dispatch = router.Dispatch with { Capacity = new CapacitySpec { AtMostLoad = true } } }
-        : router) with
-    { Ties = TieRule.Native };
+        : router);
 
     private static NamedTorchPlan Gating(CaseReader c, RoutingCase call, int? counted) => new()
     {
@@ -107,7 +106,7 @@ internal sealed class DeepSpeed : IAdapter
         int? counted = k > 2 ? null : 1;
         var call = new RoutingCase
         {
-            Router = router with { Ties = TieRule.Native },
+            Router = k > 2 ? router with { Ties = TieRule.Native } : router,
             Training = c.Bool("training"),
             Noise = Draws.Of((NoiseNames.Logits, c.RandomOrNull("draw0_gumbel")), (NoiseNames.RandomDrop, c.RandomOrNull("draw0_uniform"))),
         };

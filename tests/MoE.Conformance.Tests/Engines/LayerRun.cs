@@ -27,6 +27,9 @@ internal sealed record LayerRun
     /// <summary>Outputs that are differentiated by themselves, and what the names of their gradients end in.</summary>
     public IReadOnlyList<(string Output, string Suffix)> Losses { get; init; } = [];
 
+    /// <summary>Scalars that were added to the output's before differentiating.</summary>
+    public IReadOnlyList<string> Also { get; init; } = [];
+
     /// <summary>What the names of the output's gradients end in.</summary>
     public string Suffix { get; init; } = "";
 
@@ -49,7 +52,7 @@ internal sealed record LayerRun
             LayerOutputs = new HashSet<string> { Output },
             Managed = (values, replay) => Managed(values, x, weights, replay),
             Torch = (run, replay) => Torch(run, x, weights, replay),
-            Derivatives = [new(Output, cotangent, Ending(variables, Suffix)), .. Losses.Select(l => new Derivative(l.Output, null, Ending(variables, l.Suffix)))],
+            Derivatives = [new(Output, cotangent, Ending(variables, Suffix)) { Also = Also }, .. Losses.Select(l => new Derivative(l.Output, null, Ending(variables, l.Suffix)))],
         };
     }
 

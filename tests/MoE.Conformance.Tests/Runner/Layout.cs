@@ -40,6 +40,11 @@ internal sealed record Layout(
         t => t.Reshape(experts, -1, t.Size(1)),
         static t => t.Reshape(-1, t.Size(2)));
 
+    /// <summary>[G, E, ...] as [G E, ...].</summary>
+    public static Layout GroupsAndExperts(int groups, int experts) => One(
+        t => t.Reshape([groups * experts, .. t.Shape.Skip(2)]),
+        t => t.Reshape([groups, experts, .. t.Shape.Skip(1)]));
+
     /// <summary>One layout after another.</summary>
     public static Layout Then(Layout first, Layout second) => new(
         peers => second.ToLibrary(first.ToLibrary(peers)),

@@ -9,6 +9,9 @@ internal static class Signs
     /// <summary>Integers of true and false.</summary>
     public static GoldenTensor Whole(GoldenTensor flags) => GoldenTensor.OfIntegers("int64", [.. flags.Shape], [.. flags.Flags.ToArray().Select(static f => f ? 1L : 0L)]);
 
+    /// <summary>1 where a number is not zero, as numbers.</summary>
+    public static GoldenTensor Ones(GoldenTensor reals) => GoldenTensor.OfReals(reals.Type, [.. reals.Shape], [.. reals.Reals.ToArray().Select(static v => v != 0 ? 1.0 : 0.0)]);
+
     /// <summary>Flags of the numbers that are not zero.</summary>
     public static GoldenTensor NotZero(GoldenTensor reals) => GoldenTensor.OfFlags([.. reals.Shape], [.. reals.Reals.ToArray().Select(static v => v != 0)]);
 }
