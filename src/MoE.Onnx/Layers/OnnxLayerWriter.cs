@@ -38,6 +38,7 @@ public static class OnnxLayerWriter
     private static IEnumerable<SpecProblem> LayerRefusals(MoELayerSpec spec)
     {
         if (spec.Special is { Count: > 0 } special) yield return new SpecProblem("special", special.ToString(), "experts without a feed-forward network are not exported");
+        if (spec.KeepsRemainder) yield return new SpecProblem("keeps_remainder", "true", "is not exported");
         if (spec.OutputBias) yield return new SpecProblem("output_bias", "true", "is not exported");
         if (spec.OutputMasking > 0) yield return new SpecProblem("output_masking", spec.OutputMasking.ToString(System.Globalization.CultureInfo.InvariantCulture), "is not exported; fold it into the scale of the weights");
     }

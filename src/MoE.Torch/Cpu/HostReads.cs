@@ -28,6 +28,13 @@ internal static class HostReads
     }
 
     /// <summary>Routes of the longest queue.</summary>
+    /// <summary>The sum of counts.</summary>
+    public static long Count(Tensor counts_E)
+    {
+        using var scope = NewDisposeScope();
+        return counts_E.sum().item<long>();
+    }
+
     public static int Longest(Tensor experts_TK, int experts)
     {
         using var scope = NewDisposeScope();

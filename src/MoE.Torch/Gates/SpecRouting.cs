@@ -29,6 +29,8 @@ public static class SpecRouting
         var wide_TE = Widen(noisyChoice ? logits : noisy_TE ?? logits, spec, context);
         bool first = spec.Score.Stage == ScoreStage.BeforeSelection;
         var scores_TE = first ? Scored(spec.Score, wide_TE) : wide_TE;
+        // Padded tokens score zero, in the routing and in its losses.
+        if (context.Padding is { } padded) scores_TE = scores_TE.masked_fill(padded.unsqueeze(1), 0);
         if (spec.Select is ExpertChoiceSelection && context.GivenExperts is null)
             return ByExperts(logits, scores_TE, spec, context, training).MoveToOuterDisposeScope();
 
@@ -39,7 +41,7 @@ public static class SpecRouting
                 : noisyChoice
                 ? Selection.ChooseNoisy(scores_TE.detach(), noisy_TE!.detach(), spec, context.ClosedExperts)
                 : Selection.Choose(scores_TE.detach(), spec, selectionBias, context.ClosedExperts));
-        experts_TK = WithoutPadding(experts_TK, context.Padding);
+        experts_TK = WithoutPadding(experts_TK, context.Padding, spec.Dispatch.PaddingTakesPlaces);
         bool partial = context.Padding is not null || context.ClosedExperts is not null || context.GivenExperts is not null || spec.Select is TopPSelection or ThresholdSelection or ExpertChoiceSelection;
         var weights_TK = Weigh(scores_TE, experts_TK, spec, partial, context.ClosedExperts);
         var later = context.GivenExperts is null && spec.Select is TopKSelection { K: > 1, Later: { } rule } && (training || rule.InEvaluation) ? rule : null;
@@ -89,6 +91,15 @@ public static class SpecRouting
     {
         Tensor experts_TE, positions_TE, kept_TE;
         long length = Dispatching.SequenceOf(scores_TE.shape[0], spec.Dispatch, context.SequenceLength);
+        var rule = (ExpertChoiceSelection)spec.Select;
+        if (rule.OverTokens && logits.shape[0] > 0)
+        {
+            var wide_TE = Widen(logits, spec, context);
+            if (context.Padding is { } padding) wide_TE = wide_TE.masked_fill(padding.unsqueeze(1), -1e30);
+            scores_TE = wide_TE.clamp_min(-1e30).view(-1, length, spec.Experts).softmax(1).view(scores_TE.shape);
+            if (context.Padding is { } padded) scores_TE = scores_TE.masked_fill(padded.unsqueeze(1), 0);
+        }
+
         int capacity = spec.Dispatch.Capacity!.Of((int)length, spec.Experts, 1, training);
         using (no_grad())
         {
@@ -98,6 +109,7 @@ public static class SpecRouting
         }
 
         var weights_TE = Weigh(scores_TE, experts_TE, spec, partial: true, context.ClosedExperts);
+        if (rule.DividesByCount) weights_TE = weights_TE / kept_TE.sum(1, keepdim: true).clamp_min(1).to(weights_TE.dtype);
         return new RoutingTensors(spec.Experts, logits.alias(), scores_TE.alias(), experts_TE, weights_TE.alias(), kept_TE, positions_TE, capacity, spec, context.SequenceLength);
     }
 
@@ -138,8 +150,12 @@ public static class SpecRouting
         return wide_TE;
     }
 
-    private static Tensor WithoutPadding(Tensor experts_TK, Tensor? padding) =>
-        padding is null ? experts_TK : experts_TK.masked_fill(padding.unsqueeze(1), -1);
+    private static Tensor WithoutPadding(Tensor experts_TK, Tensor? padding, bool takesPlaces)
+    {
+        if (padding is null) return experts_TK;
+        if (!takesPlaces) return experts_TK.masked_fill(padding.unsqueeze(1), -1);
+        return where(padding.unsqueeze(1), arange(experts_TK.shape[1], dtype: ScalarType.Int64, device: experts_TK.device).unsqueeze(0), experts_TK);
+    }
 
     private static Tensor Weigh(Tensor scores_TE, Tensor experts_TK, RouterSpec spec, bool partial, Tensor? closed)
     {

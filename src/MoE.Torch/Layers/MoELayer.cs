@@ -156,6 +156,7 @@ public sealed class MoELayer : nn.Module<Tensor, Tensor>
         if (Weighted == WeightedSide.Output) wide_RD = wide_RD.mul(weights_R1);
         if (Spec is { OutputMasking: > 0 and var masking }) wide_RD = Masked(wide_RD, masking, routes_R, routing, context);
         sum_TD = sum_TD.index_add(0, tokens_R, wide_RD, 1);
+        if (Spec is { KeepsRemainder: true }) sum_TD = sum_TD.add(tokens_TD.to(sum_TD.dtype).mul(routing.ToDenseWeights().sum(1, keepdim: true).neg().add(1)));
         if (Spec is { PassDropped: true } && routing.Kept is { } kept)
         {
             var passed_T1 = routing.WeightsBeforeDrops.masked_fill(kept.logical_or(routing.ExpertIds.lt(0)), 0).sum(1, keepdim: true);

@@ -196,6 +196,49 @@ public static class TorchRouterLosses
         return importance(scores).add(squared_variation(load_E, VarianceKind.Unbiased)).div(2).MoveToOuterDisposeScope();
     }
 
+    /// <summary>The loss of expert choice in Mesh TensorFlow, as <see cref="RouterLosses.ExpertChoice"/>; 1 when every token is equally likely to be taken.</summary>
+    /// <param name="scores">[T, E]: softmaxes over the tokens of a sequence.</param>
+    /// <param name="sequenceLength">Tokens per sequence, a divisor of T; 0: one sequence.</param>
+    /// <param name="padding">[T] or null.</param>
+    /// <exception cref="ArgumentException">A shape or type is wrong.</exception>
+    public static Tensor expert_choice(Tensor scores, int sequenceLength = 0, Tensor? padding = null)
+    {
+        ArgumentNullException.ThrowIfNull(scores);
+        TensorGuard.Matrix(scores, scores.shape[^1], nameof(scores));
+        TensorGuard.Vector(padding, scores.shape[0], ScalarType.Bool, nameof(padding));
+        ArgumentOutOfRangeException.ThrowIfNegative(sequenceLength);
+        long tokens = scores.shape[0], length = sequenceLength == 0 ? Math.Max(tokens, 1) : sequenceLength;
+        if (tokens % length != 0) throw new ArgumentException($"sequenceLength = {sequenceLength}: must divide the tokens ({tokens})", nameof(sequenceLength));
+        using var scope = NewDisposeScope();
+        var q_T = Wide(scores).mean([1]);
+        if (tokens == 0) return q_T.sum().MoveToOuterDisposeScope();
+        if (padding is not null) q_T = q_T.masked_fill(padding, 0);
+        var n_S = padding is null ? tensor((double)length, dtype: q_T.dtype, device: q_T.device) : padding.logical_not().view(-1, length).sum(1).to(q_T.dtype);
+        return q_T.square().view(-1, length).sum(1).mul(n_S).mean().MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Rows divided by their sums, as <see cref="RouterLosses.NormalizedRows"/>.</summary>
+    /// <param name="scores">[T, E], not negative.</param>
+    /// <exception cref="ArgumentException">A shape or type is wrong.</exception>
+    public static Tensor normalized_rows(Tensor scores)
+    {
+        ArgumentNullException.ThrowIfNull(scores);
+        TensorGuard.Matrix(scores, scores.shape[^1], nameof(scores));
+        using var scope = NewDisposeScope();
+        var wide_TE = Wide(scores);
+        return (wide_TE / Dispatching.OneWhereZero(wide_TE.sum(-1, keepdim: true))).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The share of (token, expert) pairs without a route, as <see cref="RouterLosses.Sparsity"/>; no gradient.</summary>
+    /// <param name="routing">A routing.</param>
+    public static Tensor sparsity(RoutingTensors routing)
+    {
+        ArgumentNullException.ThrowIfNull(routing);
+        using var guard = no_grad();
+        using var scope = NewDisposeScope();
+        return routing.ToMap().to(ScalarType.Float32).mean().neg().add(1).MoveToOuterDisposeScope();
+    }
+
     /// <summary>The mean entropy of the tokens' scores, in nats, as <see cref="RouterLosses.TokenEntropy"/>.</summary>
     /// <param name="scores">p [T, E], rows that sum to one.</param>
     /// <param name="padding">[T] or null.</param>

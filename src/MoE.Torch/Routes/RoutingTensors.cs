@@ -100,6 +100,24 @@ public sealed class RoutingTensors : IDisposable
         return new RoutingTensors(experts, logits, scores, expertIds, weights, kept.MoveToOuterDisposeScope(), null, null, null);
     }
 
+    /// <summary>A routing of your own gate, from a map: every pair that is true is a route, in the order of the experts.</summary>
+    /// <param name="map">[T, E] bool.</param>
+    /// <param name="weights">[T, E], single or double precision; what is not in the map is not looked at.</param>
+    /// <param name="logits">[T, E] for losses, or null.</param>
+    /// <param name="scores">[T, E] for losses, or null.</param>
+    /// <exception cref="ArgumentException">A shape or type is wrong.</exception>
+    public static RoutingTensors OfMap(Tensor map, Tensor weights, Tensor? logits = null, Tensor? scores = null)
+    {
+        ArgumentNullException.ThrowIfNull(map);
+        ArgumentNullException.ThrowIfNull(weights);
+        if (map.dim() != 2 || map.dtype != ScalarType.Bool) throw new ArgumentException($"map is {map.dtype} {TensorGuard.Shape(map)}; must be Bool [T, E]", nameof(map));
+        TensorGuard.Matrix(weights, map.shape[1], nameof(weights));
+        using var scope = NewDisposeScope();
+        var off_TE = map.logical_not();
+        var ids_TE = arange(map.shape[1], dtype: ScalarType.Int64, device: map.device).unsqueeze(0).expand(map.shape).masked_fill(off_TE, -1);
+        return Of(checked((int)map.shape[1]), ids_TE, weights.masked_fill(off_TE, 0), logits?.alias(), scores?.alias()).MoveToOuterDisposeScope();
+    }
+
     // The routing owns them from now on.
     internal RoutingTensors With(NoisyLogits noisy)
     {
@@ -187,6 +205,66 @@ public sealed class RoutingTensors : IDisposable
         }
 
         return zeros([TokenCount, ExpertCount], dtype: type, device: ExpertIds.device).scatter_add(1, ids_TK.clamp_min(0), ones_TK);
+    }
+
+    /// <summary>The map of Megatron-LM's <c>pad_to_capacity</c>: for every expert its C heaviest tokens, also tokens that were not routed to it where fewer were. Which of equal weights is libtorch's choice.</summary>
+    /// <param name="capacity">C, not negative; null: <see cref="Capacity"/>.</param>
+    /// <returns>[T, E] bool.</returns>
+    public Tensor ToCapacityMap(int? capacity = null)
+    {
+        using var guard = no_grad();
+        using var scope = NewDisposeScope();
+        int c = capacity ?? Capacity ?? throw new InvalidOperationException("the routing has no capacity; give one");
+        var dense_TE = zeros([TokenCount, ExpertCount], dtype: Weights.dtype, device: Weights.device).scatter_add(1, ExpertIds.clamp_min(0), WeightsBeforeDrops.masked_fill(ExpertIds.lt(0), 0));
+        if (c >= TokenCount) return ones_like(dense_TE, dtype: ScalarType.Bool).MoveToOuterDisposeScope();
+        if (c == 0) return zeros_like(dense_TE, dtype: ScalarType.Bool).MoveToOuterDisposeScope();
+        var (_, top_CE) = dense_TE.topk(c, 0, largest: true, sorted: false);
+        return zeros_like(dense_TE, dtype: ScalarType.Bool).scatter(0, top_CE, ones_like(top_CE, dtype: ScalarType.Bool)).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The map with every expert's count rounded up to a multiple, by giving it the first tokens that it does not have (Megatron-LM <c>pad_routing_map</c>, for kernels that want whole tiles).</summary>
+    /// <param name="multiple">Positive.</param>
+    /// <returns>[T, E] bool; an expert never gets more than T tokens.</returns>
+    public Tensor ToMultipleMap(int multiple)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(multiple);
+        using var guard = no_grad();
+        using var scope = NewDisposeScope();
+        var map_TE = ToMap();
+        var counts_E = map_TE.to(ScalarType.Int64).sum(0L);
+        var missing_E = counts_E.neg().remainder(multiple);
+        var rank_TE = map_TE.logical_not().to(ScalarType.Int64).cumsum(0);
+        return map_TE.logical_or(rank_TE.le(missing_E.unsqueeze(0))).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The dropless dispatch: kept tokens by expert, in token order inside each.</summary>
+    /// <param name="tokens">[T, D].</param>
+    /// <returns>The rows [R, D] (differentiable in the tokens), their weights [R] and the token of each [R]; and for each token-major route its row, -1 for one that is not carried out.</returns>
+    /// <exception cref="ArgumentException">The number of tokens is wrong.</exception>
+    public (Tensor Rows, Tensor Weights, Tensor Tokens, Tensor Inverse) Permute(Tensor tokens)
+    {
+        ArgumentNullException.ThrowIfNull(tokens);
+        if (tokens.dim() != 2 || tokens.shape[0] != TokenCount) throw new ArgumentException($"tokens has shape {TensorGuard.Shape(tokens)}; must be [{TokenCount}, D]", nameof(tokens));
+        using var scope = NewDisposeScope();
+        var (order_N, counts_E) = Dispatching.ByExpert(this);
+        var routes_R = order_N.narrow(0, 0, HostReads.Count(counts_E));
+        var tokens_R = routes_R.div(Choices, RoundingMode.floor);
+        var inverse_N = full_like(order_N, -1).index_copy(0, routes_R, arange(routes_R.shape[0], dtype: ScalarType.Int64, device: order_N.device));
+        return (tokens.index_select(0, tokens_R).MoveToOuterDisposeScope(), Weights.flatten().index_select(0, routes_R).MoveToOuterDisposeScope(), tokens_R.MoveToOuterDisposeScope(), inverse_N.MoveToOuterDisposeScope());
+    }
+
+    /// <summary>The dropless combine: each row times its weight, added to its token in the order of the experts.</summary>
+    /// <param name="rows">What <see cref="Permute"/> gave, after the experts: [R, Do].</param>
+    /// <returns>[T, Do]; zero for a token without a kept route.</returns>
+    public Tensor Unpermute(Tensor rows)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        using var scope = NewDisposeScope();
+        var (order_N, _) = Dispatching.ByExpert(this);
+        var routes_R = order_N.narrow(0, 0, rows.shape[0]);
+        var weights_R1 = Weights.flatten().index_select(0, routes_R).unsqueeze(1);
+        return zeros([TokenCount, rows.shape[1]], dtype: rows.dtype, device: rows.device)
+            .index_add(0, routes_R.div(Choices, RoundingMode.floor), rows.mul(weights_R1.to(rows.dtype)), 1).MoveToOuterDisposeScope();
     }
 
     /// <summary>The dispatch mask as numbers, with the gradient of the combine tensor (st-moe's straight-through dispatch): tokens that an expert receives tell the gate as if they were weighed.</summary>

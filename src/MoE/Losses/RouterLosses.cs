@@ -162,6 +162,70 @@ public static class RouterLosses
             : squares / values.Length / (mean * mean);
     }
 
+    /// <summary>The share of (token, expert) pairs without a route: 1 - k/E for top-k.</summary>
+    /// <param name="routing">Any sparse routing.</param>
+    /// <returns>In 0..1; 1 without tokens.</returns>
+    public static double Sparsity(SparseRouting routing)
+    {
+        ArgumentNullException.ThrowIfNull(routing);
+        double pairs = (double)routing.TokenCount * routing.ExpertCount;
+        return pairs == 0 ? 1 : 1 - routing.Plan.Permutation.Length / pairs;
+    }
+
+    /// <summary>The loss of expert choice in Mesh TensorFlow: the mean over sequences of <c>n sum_t q_t^2</c>, q_t the mean over experts of the token's probability; 1 when every token is equally likely to be taken.</summary>
+    /// <param name="scores">[T, E]: softmaxes over the n tokens of a sequence.</param>
+    /// <param name="experts">E, positive.</param>
+    /// <param name="sequenceLength">Tokens per sequence, a divisor of T; 0: one sequence.</param>
+    /// <param name="padding">[T] or empty; padded tokens do not count.</param>
+    /// <exception cref="ArgumentException">A length is wrong.</exception>
+    /// <remarks>Mesh TensorFlow <c>mesh_tensorflow/transformer/moe.py</c> _expert_selection_gating, da90793 (2021-05).</remarks>
+    public static double ExpertChoice(ReadOnlySpan<float> scores, int experts, int sequenceLength = 0, ReadOnlySpan<bool> padding = default)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(sequenceLength);
+        int tokens = CountTokens(scores, experts, padding, nameof(scores));
+        if (tokens == 0) return 0;
+        int length = sequenceLength == 0 ? tokens : sequenceLength;
+        if (tokens % length != 0) throw new ArgumentException($"sequenceLength = {sequenceLength}: must divide the tokens ({tokens})", nameof(sequenceLength));
+        double sum = 0;
+        for (int s = 0; s < tokens; s += length)
+        {
+            double squares = 0;
+            int counted = 0;
+            for (int t = s; t < s + length; t++)
+            {
+                if (!padding.IsEmpty && padding[t]) continue;
+                double mean = 0;
+                foreach (float p in scores.Slice(t * experts, experts)) mean += (double)p / experts;
+                squares += mean * mean;
+                counted++;
+            }
+
+            sum += counted * squares;
+        }
+
+        return sum / (tokens / length);
+    }
+
+    /// <summary>Rows divided by their sums.</summary>
+    /// <param name="scores">[T, E], not negative.</param>
+    /// <param name="experts">E, positive.</param>
+    /// <returns>[T, E]; a row of zeros stays zero.</returns>
+    /// <exception cref="ArgumentException">A length is wrong.</exception>
+    public static float[] NormalizedRows(ReadOnlySpan<float> scores, int experts)
+    {
+        int tokens = CountTokens(scores, experts, [], nameof(scores));
+        float[] rows = scores.ToArray();
+        for (int t = 0; t < tokens; t++)
+        {
+            double sum = 0;
+            foreach (float s in rows.AsSpan(t * experts, experts)) sum += s;
+            if (sum == 0) continue;
+            foreach (ref float s in rows.AsSpan(t * experts, experts)) s = (float)(s / sum);
+        }
+
+        return rows;
+    }
+
     /// <summary>The mean entropy of the tokens' scores, in nats: ln E when every token is undecided, 0 when every token is certain.</summary>
     /// <param name="scores">p [T, E], rows that sum to one.</param>
     /// <param name="experts">E, positive.</param>

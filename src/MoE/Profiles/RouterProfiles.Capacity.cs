@@ -49,23 +49,6 @@ public static partial class RouterProfiles
         Dispatch = MeshCapacity(capacityFactor),
     }).Checked();
 
-    /// <summary>V-MoE: softmax, top-k raw probabilities, all first choices before all second ones.</summary>
-    /// <param name="experts">E, positive.</param>
-    /// <param name="k">1..E.</param>
-    /// <param name="capacityFactor">Not negative (1.05); null: dropless.</param>
-    /// <returns>w_j = p_j, never normalised. C = ceil(T k factor / E), up to a multiple of 4.</returns>
-    /// <exception cref="SpecException">A size is wrong; all problems are named.</exception>
-    /// <remarks>
-    /// google-research/vmoe <c>vmoe/nn/routing.py</c> NoisyTopExpertsPerItemRouter and <c>vmoe/moe.py</c>, 942a78b (2026-06-06). Missing: the noise of standard deviation 1/E on the logits in training, and
-    /// batch-prioritised routing (tokens queue by their best probability).
-    /// </remarks>
-    public static RouterSpec VMoE(int experts, int k, double? capacityFactor = 1.05) => (RouterRules.SoftmaxThenTopK(experts, k, normalize: false) with
-    {
-        Dispatch = capacityFactor is { } factor
-            ? new DispatchSpec { Capacity = new CapacitySpec { Factor = factor, Multiple = 4 } }
-            : DispatchSpec.Dropless,
-    }).Checked();
-
     private static DispatchSpec MeshCapacity(double? factor) => factor is null ? DispatchSpec.Dropless : new DispatchSpec
     {
         Capacity = new CapacitySpec { Factor = factor, CountsChoices = false, Rounding = CapacityRounding.Floor, Minimum = 4, AtMostTokens = true },

@@ -16,6 +16,8 @@ internal static class ReferenceExpertChoice
             row.CopyScores(scores.AsSpan(t * experts, experts));
         }
 
+        var rule = (ExpertChoiceSelection)spec.Select;
+        if (rule.OverTokens) ScoreOverTokens(logits, scores, spec, options, length);
         var positions = new int[logits.Length];
         Array.Fill(positions, -1);
         for (int e = 0; e < experts; e++)
@@ -41,12 +43,36 @@ internal static class ReferenceExpertChoice
         {
             if (!options.Padding.IsEmpty && options.Padding[t]) continue;
             row.Score(logits.Slice(t * experts, experts));
+            if (rule.OverTokens) row.TakeScores(scores.AsSpan(t * experts, experts));
             row.Weigh(ids.AsSpan(t * experts, experts), weights.AsSpan(t * experts, experts));
+        }
+
+        for (int t = 0; t < tokens && rule.DividesByCount; t++)
+        {
+            var w = weights.AsSpan(t * experts, experts);
+            int taken = kept.AsSpan(t * experts, experts).Count(true);
+            for (int e = 0; e < experts && taken > 1; e++) w[e] /= taken;
         }
 
         var plan = ExpertPlan.FromKept(ids, experts, experts, kept, positions, capacity, sequences);
         ReferenceRouter.Settle(weights, experts, plan, spec.Dispatch);
         return new TopKRouting(tokens, experts, experts, ids, weights, plan, options.KeepScores ? scores : null);
+    }
+
+    private static void ScoreOverTokens(ReadOnlySpan<float> logits, float[] scores, RouterSpec spec, in RouteOptions options, int length)
+    {
+        int experts = spec.Experts;
+        var column = new float[length];
+        for (int s = 0; s < scores.Length / experts; s += length)
+        {
+            for (int e = 0; e < experts; e++)
+            {
+                for (int i = 0; i < length; i++)
+                    column[i] = (!options.Padding.IsEmpty && options.Padding[s + i]) || (!options.ClosedExperts.IsEmpty && options.ClosedExperts[e]) ? float.NegativeInfinity : (float)(logits[(s + i) * experts + e] / spec.Score.Temperature);
+                ScoreFunctions.Apply(ScoreFunction.Softmax, column, column);
+                for (int i = 0; i < length; i++) scores[(s + i) * experts + e] = column[i];
+            }
+        }
     }
 
     private static IEnumerable<int> Ranked(float[] scores, int experts, int expert, int start, int length, ReadOnlySpan<bool> padding, TieRule ties)

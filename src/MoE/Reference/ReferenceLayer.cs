@@ -83,6 +83,7 @@ public sealed class ReferenceLayer : IMoEEngine
             throw new InvalidOperationException($"gate {_gate.Name} returned a routing of {routing.TokenCount} tokens over {routing.ExpertCount} experts; must be {input.TokenCount} over {Spec.Router.Experts}");
         var sum = new double[output.Length];
         AddRouted(routing, input.Tokens, Factors(routing, input), sum);
+        if (Spec.KeepsRemainder) AddRemainder(routing, input.Tokens, sum);
         if (Spec.PassDropped && routing is TopKRouting top) AddDropped(top, input.Tokens, sum);
         for (int i = 0; i < sum.Length && _bias is not null; i++) sum[i] += _bias[i % Spec.Width];
         AddShared(input.Tokens, sum);
@@ -142,6 +143,18 @@ public sealed class ReferenceLayer : IMoEEngine
         input.Noise.Fill(name, input.Step, NoiseKind.Uniform, factors);
         foreach (ref float f in factors.AsSpan()) f = f < (float)Spec.OutputMasking ? 0 : 1;
         return factors;
+    }
+
+    private void AddRemainder(Routing routing, ReadOnlySpan<float> tokens, Span<double> sum)
+    {
+        float[] weights = routing.ToDenseWeights();
+        int d = Spec.Width, experts = Spec.Router.Experts;
+        for (int t = 0; t < routing.TokenCount; t++)
+        {
+            double rest = 1;
+            foreach (float w in weights.AsSpan(t * experts, experts)) rest -= w;
+            for (int i = t * d; i < (t + 1) * d; i++) sum[i] += rest * tokens[i];
+        }
     }
 
     private void AddDropped(TopKRouting routing, ReadOnlySpan<float> tokens, Span<double> sum)

@@ -39,6 +39,7 @@ public static class ReferenceRouter
             if (!options.Padding.IsEmpty && options.Padding[t])
             {
                 chosen.Fill(-1);
+                for (int j = 0; j < k && spec.Dispatch.PaddingTakesPlaces; j++) chosen[j] = j;
                 continue;
             }
 

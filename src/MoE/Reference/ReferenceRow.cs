@@ -31,6 +31,9 @@ internal sealed class ReferenceRow
         else _logits.CopyTo(_scores, 0);
     }
 
+    /// <summary>Takes scores that were made elsewhere.</summary>
+    public void TakeScores(ReadOnlySpan<float> scores) => scores.CopyTo(_scores);
+
     public void CopyScores(Span<float> destination) => _scores.CopyTo(destination);
 
     /// <summary>Stage 2: the chosen experts, best first; -1 where fewer can be chosen than asked for.</summary>

@@ -80,6 +80,10 @@ public sealed record DispatchSpec
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool PerSequence { get; init; }
 
+    /// <summary>A padded token is routed to the first experts with weight zero, and uses their places: a defect of flaxformer's scatter router, which masks probabilities before it chooses. Otherwise padding goes nowhere.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool PaddingTakesPlaces { get; init; }
+
     /// <summary>The kept weights of a token are divided by their sum again after drops (DeepSpeed top-2); never applied to a token that lost all.</summary>
     public bool RenormalizeAfterDrop { get; init; }
 

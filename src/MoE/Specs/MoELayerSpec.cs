@@ -52,6 +52,10 @@ public sealed record MoELayerSpec
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool PassDropped { get; init; }
 
+    /// <summary>What a token's weights lack to one carries the token itself: y = sum w f(x) + (1 - sum w) x (BASE layers).</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool KeepsRemainder { get; init; }
+
     /// <summary>
     /// Expert output masking (NLLB): in training each route's output is left out with this probability (the draw is <see cref="NoiseNames.OutputMask"/>, [T, K] uniform); in evaluation routed outputs are multiplied by
     /// one minus it. In 0..1.

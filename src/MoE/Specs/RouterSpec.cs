@@ -159,6 +159,8 @@ public sealed record RouterSpec
             problems.Require(Score is not { Stage: ScoreStage.AfterSelection, Function: ScoreFunction.Softmax }, prefix + "score.stage", Score?.Stage, "expert choice compares the scores of tokens; scores must be made before the selection");
         }
 
+        if (Select is ExpertChoiceSelection { OverTokens: true })
+            problems.Require(Score is { Function: ScoreFunction.Softmax }, prefix + "score.function", Score?.Function, "scores over tokens are softmaxes");
         if (Select is TopPSelection)
             problems.Require(Score is { Stage: ScoreStage.BeforeSelection, Function: ScoreFunction.Softmax or ScoreFunction.Sigmoid or ScoreFunction.SqrtSoftplus or ScoreFunction.Relu }, prefix + "score", Score?.Function, "top-p adds up scores; they must be made before the selection and not be negative");
         if (Score is { Function: ScoreFunction.Identity } && Weigh is { Normalization: not WeightNormalization.None })

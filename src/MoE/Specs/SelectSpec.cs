@@ -90,6 +90,14 @@ public sealed record ThresholdSelection : SelectSpec
 /// </summary>
 public sealed record ExpertChoiceSelection : SelectSpec
 {
+    /// <summary>Scores are softmaxes over the tokens of a sequence instead of the experts (Mesh TensorFlow); the score function must be softmax.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool OverTokens { get; init; }
+
+    /// <summary>A token's weights are divided by the number of experts that took it (Mesh TensorFlow).</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool DividesByCount { get; init; }
+
     internal override void Check(SpecProblems problems, string path, int experts)
     {
     }
