@@ -27,18 +27,74 @@ public sealed class BalancedAssignment
     /// <remarks>fairseq <c>fairseq/clib/libbase/balanced_assignment.cpp</c>: bids exceed the next best value by epsilon = max((largest - smallest score) / 50, 1e-4).</remarks>
     public static BalancedAssignment Assign(ReadOnlySpan<float> scores, int experts, int rounds = 100)
     {
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(experts);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(rounds);
-        if (scores.Length % experts != 0) throw new ArgumentException($"scores has {scores.Length} values; must be a multiple of experts ({experts})", nameof(scores));
-        int tokens = scores.Length / experts;
-        if (tokens % experts != 0) throw new ArgumentException($"scores has {tokens} tokens; a balanced assignment needs a multiple of experts ({experts})", nameof(scores));
-        for (int i = 0; i < scores.Length; i++)
-        {
-            if (!float.IsFinite(scores[i])) throw new ArgumentException($"scores[{i / experts}, {i % experts}] = {scores[i]}: must be finite", nameof(scores));
-        }
-
+        int tokens = Check(scores, experts);
         if (experts == 1 || tokens == 0) return new BalancedAssignment([.. Enumerable.Range(0, tokens)], experts);
         return new BalancedAssignment(new Auction(scores, tokens, experts, rounds).Run(), experts);
+    }
+
+    /// <summary>The best balanced assignment, exactly, by shortest augmenting paths; T^3 in time, so for judging the auction rather than for routing.</summary>
+    /// <param name="scores">[T, E], finite.</param>
+    /// <param name="experts">E, positive; divides T.</param>
+    /// <exception cref="ArgumentException">T is not a multiple of E, or a score is not finite.</exception>
+    public static BalancedAssignment Best(ReadOnlySpan<float> scores, int experts)
+    {
+        int tokens = Check(scores, experts);
+        if (tokens == 0) return new BalancedAssignment([], experts);
+        int each = tokens / experts;
+        // Place p belongs to expert p / each; one row and one column are added in front.
+        var (rowCost, columnCost, rowOf, way) = (new double[tokens + 1], new double[tokens + 1], new int[tokens + 1], new int[tokens + 1]);
+        for (int t = 1; t <= tokens; t++)
+        {
+            rowOf[0] = t;
+            var least = new double[tokens + 1];
+            Array.Fill(least, double.PositiveInfinity);
+            var used = new bool[tokens + 1];
+            int column = 0;
+            do
+            {
+                used[column] = true;
+                int row = rowOf[column], next = 0;
+                double step = double.PositiveInfinity;
+                for (int p = 1; p <= tokens; p++)
+                {
+                    if (used[p]) continue;
+                    double cost = -(double)scores[(row - 1) * experts + (p - 1) / each] - rowCost[row] - columnCost[p];
+                    if (cost < least[p]) (least[p], way[p]) = (cost, column);
+                    if (least[p] < step) (step, next) = (least[p], p);
+                }
+
+                for (int p = 0; p <= tokens; p++)
+                {
+                    if (used[p])
+                    {
+                        rowCost[rowOf[p]] += step;
+                        columnCost[p] -= step;
+                    }
+                    else
+                    {
+                        least[p] -= step;
+                    }
+                }
+
+                column = next;
+            }
+            while (rowOf[column] != 0);
+            for (; column != 0; column = way[column]) rowOf[column] = rowOf[way[column]];
+        }
+
+        return new BalancedAssignment([.. rowOf.Skip(1).Select(static t => t - 1)], experts);
+    }
+
+    /// <summary>The sum of the assigned scores.</summary>
+    /// <param name="scores">[T, E].</param>
+    /// <exception cref="ArgumentException">The length is wrong.</exception>
+    public double Score(ReadOnlySpan<float> scores)
+    {
+        if (scores.Length != _tokens.Length * Experts) throw new ArgumentException($"scores has {scores.Length} values; must have {_tokens.Length} x {Experts}", nameof(scores));
+        double sum = 0;
+        for (int i = 0; i < _tokens.Length; i++) sum += scores[_tokens[i] * Experts + i / (_tokens.Length / Experts)];
+        return sum;
     }
 
     /// <summary>The assignment as a matrix.</summary>
@@ -49,6 +105,20 @@ public sealed class BalancedAssignment
         int each = _tokens.Length / Experts;
         for (int i = 0; i < _tokens.Length; i++) map[_tokens[i] * Experts + i / each] = 1;
         return map;
+    }
+
+    private static int Check(ReadOnlySpan<float> scores, int experts)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(experts);
+        if (scores.Length % experts != 0) throw new ArgumentException($"scores has {scores.Length} values; must be a multiple of experts ({experts})", nameof(scores));
+        int tokens = scores.Length / experts;
+        if (tokens % experts != 0) throw new ArgumentException($"scores has {tokens} tokens; a balanced assignment needs a multiple of experts ({experts})", nameof(scores));
+        for (int i = 0; i < scores.Length; i++)
+        {
+            if (!float.IsFinite(scores[i])) throw new ArgumentException($"scores[{i / experts}, {i % experts}] = {scores[i]}: must be finite", nameof(scores));
+        }
+
+        return tokens;
     }
 
     // Single precision throughout: the rounds depend on it.

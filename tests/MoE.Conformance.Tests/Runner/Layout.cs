@@ -40,6 +40,9 @@ internal sealed record Layout(
         t => t.Reshape(experts, -1, t.Size(1)),
         static t => t.Reshape(-1, t.Size(2)));
 
+    /// <summary>One row of numbers.</summary>
+    public static Layout Flat { get; } = One(static t => t, static t => t.Reshape(-1));
+
     /// <summary>[G, E, ...] as [G E, ...].</summary>
     public static Layout GroupsAndExperts(int groups, int experts) => One(
         t => t.Reshape([groups * experts, .. t.Shape.Skip(2)]),
