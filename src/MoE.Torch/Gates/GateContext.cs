@@ -29,6 +29,9 @@ public sealed record GateContext
     /// <summary>[T] int64: type ids, for typed gates.</summary>
     public Tensor? TypeIds { get; init; }
 
+    /// <summary>[T, E'] (or with the layer's leading dimensions): the router logits of the MoE layer before, for gates with a residual (MoE++).</summary>
+    public Tensor? PreviousLogits { get; init; }
+
     /// <summary>Training step.</summary>
     public long Step { get; init; }
 

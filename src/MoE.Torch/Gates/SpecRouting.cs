@@ -34,6 +34,7 @@ public static class SpecRouting
         if (spec.Select is ExpertChoiceSelection && context.GivenExperts is null)
             return ByExperts(logits, scores_TE, spec, context, training).MoveToOuterDisposeScope();
 
+        if (spec.Select is SparseMixerSelection mixer) return Mixed(logits, wide_TE, scores_TE, mixer, spec, context, training).MoveToOuterDisposeScope();
         Tensor experts_TK;
         using (no_grad())
             experts_TK = context.GivenExperts ?? (BatchBalances.Balanced(wide_TE.detach(), spec, context, training) is { } balanced_TE
@@ -43,7 +44,7 @@ public static class SpecRouting
                 : Selection.Choose(scores_TE.detach(), spec, selectionBias, context.ClosedExperts));
         experts_TK = WithoutPadding(experts_TK, context.Padding, spec.Dispatch.PaddingTakesPlaces);
         bool partial = context.Padding is not null || context.ClosedExperts is not null || context.GivenExperts is not null || spec.Select is TopPSelection or ThresholdSelection or ExpertChoiceSelection;
-        var weights_TK = Weigh(scores_TE, experts_TK, spec, partial, context.ClosedExperts);
+        var weights_TK = Weigh(spec.Weigh.BiasedWeights ? scores_TE + selectionBias!.to(scores_TE.dtype) : scores_TE, experts_TK, spec, partial, context.ClosedExperts);
         var later = context.GivenExperts is null && spec.Select is TopKSelection { K: > 1, Later: { } rule } && (training || rule.InEvaluation) ? rule : null;
         if (later is { AfterCapacity: false })
         {
@@ -85,6 +86,20 @@ public static class SpecRouting
     {
         var scores = Score(score.Function, logits);
         return score.Offset == 0 ? scores : scores.add(score.Offset);
+    }
+
+    private static RoutingTensors Mixed(Tensor logits, Tensor wide_TE, Tensor scores_TE, SparseMixerSelection mixer, RouterSpec spec, GateContext context, bool training)
+    {
+        var (experts_TK, weights_TK) = SparseMixing.Route(wide_TE, mixer, context, training);
+        if (context.Padding is { } padding)
+        {
+            experts_TK = WithoutPadding(experts_TK, padding, spec.Dispatch.PaddingTakesPlaces);
+            weights_TK = weights_TK.masked_fill(padding.unsqueeze(1), 0);
+        }
+
+        if (spec.Weigh.WeightlessExperts is > 0 and var weightless) weights_TK = weights_TK.masked_fill(experts_TK.ge(spec.Experts - weightless), 0);
+        if (spec.Weigh.Scale != 1) weights_TK = weights_TK.mul(spec.Weigh.Scale);
+        return Dispatching.Settle(logits, scores_TE, experts_TK, weights_TK, spec, new DispatchCall(true, training, null, context));
     }
 
     private static RoutingTensors ByExperts(Tensor logits, Tensor scores_TE, RouterSpec spec, GateContext context, bool training)

@@ -92,6 +92,9 @@ public sealed class MoELayer : nn.Module<Tensor, Tensor>
     /// </summary>
     public bool StraightThroughDispatch { get; set; }
 
+    /// <summary>The experts' inputs are multiplied by it; the gate and the residual paths see the token itself. MoE++: k.</summary>
+    public double InputScale { get; set; } = 1;
+
     /// <summary>Called with every result, also where the layer is called as a plain module; see <see cref="RouterLossCollector"/>. The tensors live until the call ends: keep an alias of what you need.</summary>
     public event Action<MoELayer, MoEResult>? Routed;
 
@@ -139,6 +142,21 @@ public sealed class MoELayer : nn.Module<Tensor, Tensor>
         return result.MoveToOuterDisposeScope();
     }
 
+    /// <summary>Runs the routed experts alone, for a routing that was made elsewhere (given, replayed, mixed by hand). No gate, no shared expert, no losses.</summary>
+    /// <param name="tokens">[T, D].</param>
+    /// <param name="routing">Of as many tokens and experts.</param>
+    /// <returns>[T, Do].</returns>
+    /// <exception cref="ArgumentException">The sizes differ.</exception>
+    public Tensor mix(Tensor tokens, RoutingTensors routing)
+    {
+        ArgumentNullException.ThrowIfNull(tokens);
+        ArgumentNullException.ThrowIfNull(routing);
+        if (tokens.dim() != 2 || tokens.shape[0] != routing.TokenCount || routing.ExpertCount != experts.Experts)
+            throw new ArgumentException($"tokens has shape {TensorGuard.Shape(tokens)}, the routing {routing.TokenCount} tokens and {routing.ExpertCount} experts; must be as many tokens and {experts.Experts} experts", nameof(routing));
+        using var scope = NewDisposeScope();
+        return Mix(tokens, routing, GateContext.Empty).MoveToOuterDisposeScope();
+    }
+
     // Rows by ascending expert, summed in that order in single precision at least.
     private Tensor Mix(Tensor tokens_TD, RoutingTensors routing, GateContext context)
     {
@@ -148,6 +166,7 @@ public sealed class MoELayer : nn.Module<Tensor, Tensor>
         var tokens_R = routes_R.div(routing.Choices, RoundingMode.floor);
         var weights_R1 = routing.Weights.flatten().index_select(0, routes_R).unsqueeze(1);
         var rows_RD = tokens_TD.index_select(0, tokens_R);
+        if (InputScale != 1) rows_RD = rows_RD.mul(InputScale);
         if (StraightThroughDispatch) rows_RD = rows_RD.mul(weights_R1.sub(weights_R1.detach()).add(1).to(rows_RD.dtype));
         if (Weighted == WeightedSide.Input) rows_RD = rows_RD.mul(weights_R1.to(rows_RD.dtype));
         var out_RD = experts.call(rows_RD, segments);
@@ -186,6 +205,7 @@ public sealed class MoELayer : nn.Module<Tensor, Tensor>
         return context with
         {
             Selector = context.Selector is { } s && s.dim() != 2 ? s.reshape(tokens, s.shape[^1]) : context.Selector,
+            PreviousLogits = context.PreviousLogits is { } l && l.dim() != 2 ? l.reshape(tokens, l.shape[^1]) : context.PreviousLogits,
             Padding = Flat(context.Padding),
             TokenIds = Flat(context.TokenIds),
             TaskIds = Flat(context.TaskIds),

@@ -31,7 +31,7 @@ public sealed class RoutingTensors : IDisposable
     public int ExpertCount { get; }
 
     /// <summary>[T, E] in the scorer's type, or null for a gate without logits.</summary>
-    public Tensor? Logits { get; }
+    public Tensor? Logits { get; private set; }
 
     /// <summary>[T, E]: what the choice was made on, before bias and groups: scores, or the widened logits where the score function comes after the selection.</summary>
     public Tensor? Scores { get; }
@@ -116,6 +116,14 @@ public sealed class RoutingTensors : IDisposable
         var off_TE = map.logical_not();
         var ids_TE = arange(map.shape[1], dtype: ScalarType.Int64, device: map.device).unsqueeze(0).expand(map.shape).masked_fill(off_TE, -1);
         return Of(checked((int)map.shape[1]), ids_TE, weights.masked_fill(off_TE, 0), logits?.alias(), scores?.alias()).MoveToOuterDisposeScope();
+    }
+
+    // Logits that the next layer and the losses shall see, where the router saw others.
+    internal RoutingTensors WithLogits(Tensor logits)
+    {
+        Logits = logits;
+        _owned = [.. _owned, logits];
+        return this;
     }
 
     // The routing owns them from now on.

@@ -24,6 +24,12 @@ public static class NoiseNames
     /// <summary>What multiplies the scorer's input, [T, D] uniform: <see cref="RouterSpec.InputJitter"/>.</summary>
     public const string InputJitter = "jitter";
 
+    /// <summary>The sample of a stage of <see cref="SparseMixerSelection"/>, [T, E] exponential; the stage's number from 0 follows.</summary>
+    public const string Sample = "sample";
+
+    /// <summary>Heun's choice of a stage of <see cref="SparseMixerSelection"/>, [T] uniform; the stage's number from 0 follows.</summary>
+    public const string Heun = "heun";
+
     /// <summary>The full name of a draw.</summary>
     /// <param name="scope">The gate's place; not empty.</param>
     /// <param name="purpose">What the draw is for.</param>

@@ -101,6 +101,53 @@ public static partial class RouterProfiles
         return spec;
     }
 
+    /// <summary>PhiMoE and SparseMixer-v2.</summary>
+    /// <param name="experts">E, positive.</param>
+    /// <param name="k">1..E (2 in PhiMoE).</param>
+    /// <param name="jitter"><c>router_jitter_noise</c>, not negative.</param>
+    /// <returns>See <see cref="SparseMixerSelection"/>; weights do not sum to one.</returns>
+    /// <exception cref="SpecException">A size is wrong; all problems are named.</exception>
+    /// <remarks>transformers <c>models/phimoe/modeling_phimoe.py</c> sparsemixer, 561a79a (2025-07-18); microsoft/SparseMixer <c>sparsemixer_v2.py</c>, 1b41d56. Engines that replace it by top-k softmax give other outputs.</remarks>
+    public static RouterSpec PhiMoE(int experts, int k = 2, double jitter = 0.01) => (RouterRules.TopKThen(ScoreFunction.Softmax, experts, 1) with { Select = new SparseMixerSelection { K = k, Jitter = jitter } }).Checked();
+
+    /// <summary>LongCat-Flash: softmax over feed-forward and copying experts, chosen with a bias.</summary>
+    /// <param name="experts">Feed-forward experts, positive.</param>
+    /// <param name="copies">Zero-computation experts, which return the token; not negative. <see cref="MoELayerSpec.Special"/>.</param>
+    /// <param name="k">1..experts + copies.</param>
+    /// <param name="scale"><c>routed_scaling_factor</c>, finite.</param>
+    /// <returns>w_j = scale * p_j, chosen by p + b.</returns>
+    /// <exception cref="SpecException">A size is wrong; all problems are named.</exception>
+    /// <remarks>transformers <c>models/longcat_flash/modeling_longcat_flash.py</c> LongcatFlashTopkRouter, 0fa49db (2025-12-01).</remarks>
+    public static RouterSpec LongcatFlash(int experts, int copies, int k, double scale = 1.0) => (RouterRules.SoftmaxThenTopK(experts + copies, k, normalize: false) with
+    {
+        Logits = LogitPrecision.Single,
+        Select = new TopKSelection { K = k, UsesBias = true },
+        Weigh = new WeighSpec { Scale = scale },
+    }).Checked();
+
+    /// <summary>ERNIE 4.5 as transformers has it: chosen by biased probabilities, and weighed by them.</summary>
+    /// <param name="experts">E, positive.</param>
+    /// <param name="k">1..E.</param>
+    /// <param name="minimum"><c>moe_norm_min</c>: the sum that weights are divided by is at least this; not negative.</param>
+    /// <param name="biasedWeights">As version 5.0.0.dev0 does, a defect; otherwise weights are the probabilities.</param>
+    /// <returns>w_j = (p_j + b_j) / max(sum of them, minimum).</returns>
+    /// <exception cref="SpecException">A size is wrong; all problems are named.</exception>
+    /// <remarks>transformers <c>models/ernie4_5_moe/modeling_ernie4_5_moe.py</c>, 0fa49db (2025-12-01).</remarks>
+    public static RouterSpec Ernie45(int experts, int k, double minimum = 1e-12, bool biasedWeights = true) => (RouterRules.SoftmaxThenTopK(experts, k, normalize: true) with
+    {
+        Logits = LogitPrecision.Single,
+        Select = new TopKSelection { K = k, UsesBias = true },
+        Weigh = RouterRules.Sum(true, minimum) with { EpsilonRule = EpsilonRule.Floor, BiasedWeights = biasedWeights },
+    }).Checked();
+
+    /// <summary>MoE++: top-2 of softmax; the zero expert weighs nothing, and the pair is normalised without it.</summary>
+    /// <param name="experts">E, with two constant experts, a copying one and a zero one at the end; five or more.</param>
+    /// <param name="k">1..E.</param>
+    /// <returns>w_j = p_j / sum of the chosen p, the last expert's p taken as zero.</returns>
+    /// <exception cref="SpecException">A size is wrong; all problems are named.</exception>
+    /// <remarks>MoE-plus-plus <c>moe_plus_plus_layer.py</c>, 7f43967; Jin et al. 2024. The scorer is <c>PlusPlusGate</c> of the torch engine, the layer's <see cref="MoELayerSpec.Special"/> { Constant = 2, Copy = 1, Zero = 1 }.</remarks>
+    public static RouterSpec MoEPlusPlus(int experts, int k = 2) => (RouterRules.SoftmaxThenTopK(experts, k, normalize: true) with { Weigh = RouterRules.Sum(true) with { WeightlessExperts = 1 } }).Checked();
+
     /// <summary>Dense-to-sparse (EvoMoE): in training every expert whose Gumbel softmax is above a threshold; with a falling temperature fewer and fewer are.</summary>
     /// <param name="experts">E, positive.</param>
     /// <param name="temperature">Its course over training; the paper anneals from 2 to about 0.3. Null: constantly 1.</param>

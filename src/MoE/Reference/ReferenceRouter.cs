@@ -46,11 +46,18 @@ public static class ReferenceRouter
             row.Score(logits.Slice(t * e, e));
             if (scores is not null) row.CopyScores(scores.AsSpan(t * e, e));
             if (best is not null) best[t] = row.BestScore();
+            if (spec.Select is SparseMixerSelection mixer)
+            {
+                ReferenceSparseMixer.Route(row.Logits, mixer, options.ClosedExperts, options.GivenExperts.IsEmpty ? [] : options.GivenExperts.Slice(t * k, k), t, draws, chosen, weights.AsSpan(t * k, k));
+                row.Finish(chosen, weights.AsSpan(t * k, k));
+                continue;
+            }
+
             if (balanced is not null) row.SelectBy(balanced.AsSpan(t * e, e), chosen);
             else if (options.GivenExperts.IsEmpty && noisyChoice) row.SelectNoisy(noisy.AsSpan(t * e, e), chosen);
             else if (options.GivenExperts.IsEmpty) row.Select(options.SelectionBias, chosen);
             else options.GivenExperts.Slice(t * k, k).CopyTo(chosen);
-            row.Weigh(chosen, weights.AsSpan(t * k, k));
+            row.Weigh(chosen, weights.AsSpan(t * k, k), options.SelectionBias);
             if (draws.Later is { AfterCapacity: false } later) DropLater(later, t, row, chosen, weights.AsSpan(t * k, k), draws);
         }
 

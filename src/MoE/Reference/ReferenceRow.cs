@@ -82,6 +82,9 @@ internal sealed class ReferenceRow
         TopK(_choice, _open, _spec.Ties, chosen[first..]);
     }
 
+    /// <summary>The logits of the row, divided by the temperature; minus infinity for closed experts.</summary>
+    public ReadOnlySpan<float> Logits => _logits;
+
     /// <summary>The largest score of an open expert, minus infinity without one.</summary>
     public float BestScore()
     {
@@ -101,7 +104,7 @@ internal sealed class ReferenceRow
     }
 
     /// <summary>Stage 3: the weights of the chosen experts.</summary>
-    public void Weigh(ReadOnlySpan<int> chosen, Span<float> weights)
+    public void Weigh(ReadOnlySpan<int> chosen, Span<float> weights, ReadOnlySpan<float> bias = default)
     {
         float[]? soft = _spec.Weigh.SoftTopK is { } descent ? Soft(descent) : null;
         for (int j = 0; j < chosen.Length; j++)
@@ -109,8 +112,20 @@ internal sealed class ReferenceRow
         if (!ScoresFirst && soft is null) Apply(weights, weights);
         for (int j = 0; j < chosen.Length; j++)
         {
+            if (chosen[j] >= 0 && _spec.Weigh.BiasedWeights) weights[j] += bias[chosen[j]];
+        }
+
+        Finish(chosen, weights);
+    }
+
+    /// <summary>The end of stage 3: what weighs nothing, and the normalisation.</summary>
+    public void Finish(ReadOnlySpan<int> chosen, Span<float> weights)
+    {
+        for (int j = 0; j < chosen.Length; j++)
+        {
             if (chosen[j] < 0 || chosen[j] >= _scores.Length - _spec.Weigh.WeightlessExperts) weights[j] = 0;
         }
+
 
         Normalize(_spec.Weigh, weights);
     }

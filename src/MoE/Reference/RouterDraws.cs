@@ -25,8 +25,25 @@ internal readonly struct RouterDraws
             if (later.Rule == LaterRule.Random) _later = Draw(options, NoiseNames.LaterChoices, NoiseKind.Uniform, tokens * (select.K - 1));
         }
 
+        Samples = Heuns = [];
+        if (spec.Select is SparseMixerSelection mixer && options.Training)
+        {
+            (Samples, Heuns) = (new float[mixer.K][], new float[mixer.K][]);
+            for (int j = 0; j < mixer.K; j++)
+            {
+                Samples[j] = Draw(options, $"{NoiseNames.Sample}{j}", NoiseKind.Exponential, tokens * spec.Experts);
+                Heuns[j] = Draw(options, $"{NoiseNames.Heun}{j}", NoiseKind.Uniform, tokens);
+            }
+        }
+
         Drop = spec.Dispatch is { Capacity: not null, Drop: DropPolicy.Random } ? Draw(options, NoiseNames.RandomDrop, NoiseKind.Uniform, tokens * spec.Experts) : [];
     }
+
+    /// <summary>Per stage [T, E], or empty.</summary>
+    public float[][] Samples { get; }
+
+    /// <summary>Per stage [T], or empty.</summary>
+    public float[][] Heuns { get; }
 
     /// <summary>The rule for later choices, where it holds in this call.</summary>
     public LaterChoices? Later { get; }

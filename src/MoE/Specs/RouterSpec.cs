@@ -74,7 +74,7 @@ public sealed record RouterSpec
 
     /// <summary>Choices per token K: that of the selection, or E where every expert is taken.</summary>
     [JsonIgnore]
-    public int TopK => Select is TopKSelection s ? s.K : Experts;
+    public int TopK => Select switch { TopKSelection s => s.K, SparseMixerSelection m => m.K, _ => Experts };
 
     /// <summary>True where the selection adds a per-expert bias.</summary>
     [JsonIgnore]
@@ -153,6 +153,15 @@ public sealed record RouterSpec
         Weigh?.Check(problems, prefix + "weigh");
         Dispatch?.Check(problems, prefix + "dispatch");
         Schedules?.Check(problems, prefix + "schedules", this);
+        if (Select is SparseMixerSelection)
+        {
+            problems.Require(Score is { Function: ScoreFunction.Softmax, Stage: ScoreStage.AfterSelection, Offset: 0 }, prefix + "score", Score?.Function, "sparse mixer makes softmaxes of its own; the score must be a softmax after the selection");
+            problems.Require(Weigh is { Normalization: WeightNormalization.None, SoftTopK: null }, prefix + "weigh.normalization", Weigh?.Normalization, "sparse mixer weighs by probabilities of its own, which are not normalised");
+            problems.Require(Noise is null, prefix + "noise", Noise, "sparse mixer draws for itself");
+        }
+
+        if (Weigh is { BiasedWeights: true })
+            problems.Require(UsesSelectionBias && Score is { Stage: ScoreStage.BeforeSelection }, prefix + "weigh.biased_weights", true, "needs a selection bias and scores made before the selection");
         if (Select is ExpertChoiceSelection)
         {
             problems.Require(Dispatch is { Capacity: not null }, prefix + "dispatch.capacity", null, "expert choice needs a capacity: it is the number of tokens that an expert takes");

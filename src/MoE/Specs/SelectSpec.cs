@@ -9,6 +9,7 @@ namespace MoE;
 [JsonDerivedType(typeof(TopPSelection), "top_p")]
 [JsonDerivedType(typeof(ThresholdSelection), "threshold")]
 [JsonDerivedType(typeof(ExpertChoiceSelection), "expert_choice")]
+[JsonDerivedType(typeof(SparseMixerSelection), "sparse_mixer")]
 public abstract record SelectSpec
 {
     private protected SelectSpec()
@@ -100,5 +101,25 @@ public sealed record ExpertChoiceSelection : SelectSpec
 
     internal override void Check(SpecProblems problems, string path, int experts)
     {
+    }
+}
+
+/// <summary>
+/// SparseMixer-v2 (Liu et al. 2023; PhiMoE): experts are taken one after the other. In each stage, experts whose logit is too far below the best are masked, (max - l) / max(|l|, max) > 2 jitter; one of the rest is taken:
+/// the best, in training a sample of their softmax; and it weighs its own probability among them. In training a sample that is not the best weighs a third of it three times in four, so that the gradient, which sees the whole
+/// weight, is that of Heun's third-order method. Weights do not sum to one. The draws are <see cref="NoiseNames.Sample"/> and <see cref="NoiseNames.Heun"/>, one of each per stage.
+/// </summary>
+public sealed record SparseMixerSelection : SelectSpec
+{
+    /// <summary>Experts per token, 1..E.</summary>
+    public int K { get; init; } = 2;
+
+    /// <summary>How far below the best an expert may be, not negative. PhiMoE: 0.01.</summary>
+    public double Jitter { get; init; } = 0.01;
+
+    internal override void Check(SpecProblems problems, string path, int experts)
+    {
+        problems.Require(K >= 1 && K <= experts, $"{path}.k", K, $"must be in 1..experts ({experts})");
+        problems.Require(double.IsFinite(Jitter) && Jitter >= 0, $"{path}.jitter", Jitter, "must be finite and not negative");
     }
 }

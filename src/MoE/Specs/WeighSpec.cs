@@ -48,6 +48,10 @@ public sealed record WeighSpec
     /// <summary>Multiplies the weights last (<c>routed_scaling_factor</c>); finite.</summary>
     public double Scale { get; init; } = 1.0;
 
+    /// <summary>Weights are the biased scores that chose, not the scores: a defect of transformers' ERNIE 4.5 in version 5.0.0.dev0. Needs a selection bias.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool BiasedWeights { get; init; }
+
     /// <summary>The last so many experts weigh nothing when they are chosen, before the weights are normalised (MoE++'s zero expert: the others of the token take its share). Not negative.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public int WeightlessExperts { get; init; }

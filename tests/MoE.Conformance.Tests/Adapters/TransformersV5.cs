@@ -21,6 +21,7 @@ internal sealed class TransformersV5 : IAdapter
         ["v5.Lfm2MoeSparseMoeBlock"] = Lfm2,
         ["v5.HunYuanMoE_route"] = HunYuanRoute,
         ["v5.LongcatFlashMoE"] = Longcat,
+        ["v5.Ernie4_5_MoeSparseMoeBlock"] = Ernie,
     };
 
     // What the peer calls router logits are probabilities, and the files say so.
@@ -90,19 +91,33 @@ internal sealed class TransformersV5 : IAdapter
         Variables = [Link.Of("router_logits", "logits")],
     };
 
-    private static LayerPlan Longcat(CaseReader c) => new LayerCase(c)
+    // Rows of the gate-up matrix behind the feed-forward experts are there and not used.
+    private static LayerPlan Longcat(CaseReader c)
     {
-        Layer = w => Specs.Glu(w, new RouterSpec
+        int experts = c.Int("n_routed_experts"), copies = c.Int("zero_expert_num");
+        var first = Layout.FirstRows(experts, c.Weight("experts.gate_up_proj").Size(0));
+        return new LayerCase(c)
         {
-            Experts = c.Int("n_routed_experts"),
-            Logits = LogitPrecision.Single,
-            Select = new TopKSelection { K = c.Int("moe_topk"), UsesBias = true },
-            Weigh = Specs.Weigh(false, 0, c.Double("routed_scaling_factor")),
-        }),
+            Layer = w => Specs.Glu(w, RouterProfiles.LongcatFlash(experts, copies, c.Int("moe_topk"), c.Double("routed_scaling_factor"))) with
+            {
+                Special = copies == 0 ? null : new SpecialExperts { Copy = copies },
+            },
+            Activation = c.Word("hidden_act"),
+            Outputs = Routing,
+        }
+            .WithFusedExperts("experts.gate_up_proj", Layout.Then(first, Layout.GateThenUp), "experts.down_proj", Layout.Same)
+            .With(Link.Of("router.e_score_correction_bias", WeightNames.SelectionBias))
+            .Plan();
+    }
+
+    private static LayerPlan Ernie(CaseReader c) => new LayerCase(c)
+    {
+        Layer = w => Specs.Glu(w, RouterProfiles.Ernie45(c.Int("moe_num_experts"), c.Int("moe_k"), c.Double("moe_norm_min"))),
         Activation = c.Word("hidden_act"),
-        Outputs = Routing,
+        Outputs = new Dictionary<string, Quantity>(Routing) { ["router_probabilities"] = Quantity.Scores },
     }
         .WithFusedExperts("experts.gate_up_proj", Layout.GateThenUp, "experts.down_proj", Layout.Same)
-        .With(Link.Of("router.e_score_correction_bias", WeightNames.SelectionBias))
+        .With(Link.Of("router.e_score_correction_bias", WeightNames.SelectionBias, Layout.OneRow))
+        .WithSharedExpert()
         .Plan();
 }

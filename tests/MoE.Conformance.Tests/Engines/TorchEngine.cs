@@ -78,6 +78,7 @@ internal sealed class TorchEngine : IEngine
         var tokens = run.Leaf("tokens", plan.Tokens);
         var layer = new MoELayer(plan.Layer, tokens.dtype);
         run.Load(layer, "", plan.Weights);
+        layer.eval();
         var result = layer.route(tokens, Context(plan.Padding, replay ?? plan.Given));
         run[Quantity.Output] = result.Output;
         run.Describe(result.Routing);

@@ -4,6 +4,8 @@ namespace MoE.Conformance.Runner;
 internal sealed partial class GoldenTensor
 {
     /// <summary>The last dimension, or the one given from the end.</summary>
+    public int Half(Index dimension) => Size(dimension) / 2;
+
     public int Rest(Index dimension) => Size(dimension) - 1;
 
     public int Size(Index dimension) => Shape[dimension.GetOffset(Shape.Count)];

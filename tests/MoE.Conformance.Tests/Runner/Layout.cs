@@ -43,6 +43,14 @@ internal sealed record Layout(
     /// <summary>One row of numbers.</summary>
     public static Layout Flat { get; } = One(static t => t, static t => t.Reshape(-1));
 
+    /// <summary>[1, E] as [E].</summary>
+    public static Layout OneRow { get; } = One(static t => t.Reshape(-1), static t => t.Reshape(1, -1));
+
+    /// <summary>The first rows of a tensor; the others are zero on the way back.</summary>
+    public static Layout FirstRows(int count, int all) => One(
+        t => t.Slice(0, 0, count),
+        t => GoldenTensor.OfReals(t.Type, [all, .. t.Shape.Skip(1)], [.. t.Reals, .. new double[t.Count / count * (all - count)]]));
+
     /// <summary>[G, E, ...] as [G E, ...].</summary>
     public static Layout GroupsAndExperts(int groups, int experts) => One(
         t => t.Reshape([groups * experts, .. t.Shape.Skip(2)]),
