@@ -101,11 +101,13 @@ public sealed class GradientTests
             return this;
         }
 
+        public IEnumerable<string> GivenKeys => [];
+
         public bool Has(string key) => false;
 
         public GoldenTensor Value(string key) => throw new NotSupportedException(key);
 
-        public void Differentiate(string key, GoldenTensor? cotangent) => throw new NotSupportedException(key);
+        public void Differentiate(string key, GoldenTensor? cotangent, bool add = false) => throw new NotSupportedException(key);
 
         public GoldenTensor Value(Quantity quantity) => _golden.Outputs[_plan!.Outputs.First(o => o.Value == quantity).Key].Tensor!.Rows();
 

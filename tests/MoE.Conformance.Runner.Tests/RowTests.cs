@@ -30,20 +30,28 @@ public sealed class RowTests : IDisposable
     public void An_unclaimed_function_gives_one_skipped_row_with_its_name()
     {
         var json = Golden.Json("megatron/z_loss_func__t1_e2.json");
-        json["function"] = "sinkhorn";
+        json["function"] = "unknown";
         Put("a.json", Encoding.UTF8.GetBytes(json.ToJsonString()));
         var row = Assert.Single(Rows());
         var result = Run(row);
         Assert.Equal(Outcome.Skipped, result.Outcome);
-        Assert.Contains("megatron/sinkhorn", row.Name, StringComparison.Ordinal);
-        Assert.Contains("megatron/sinkhorn", result.Message, StringComparison.Ordinal);
+        Assert.Contains("megatron/unknown", row.Name, StringComparison.Ordinal);
+        Assert.Contains("megatron/unknown", result.Message, StringComparison.Ordinal);
     }
 
     [Fact]
-    public void Options_outside_a_claim_give_one_skipped_row()
+    public void Options_outside_an_engines_claim_give_it_no_row()
     {
         Put("a.json", Golden.Bytes("megatron/apply_router_token_dropping__t12_e8_k2_cf1_pad.json"));
-        var row = Assert.Single(Rows());
+        Assert.Equal(["torch", "torch"], Rows().Select(static r => r.Engine));
+    }
+
+    [Fact]
+    public void Options_outside_every_claim_give_one_skipped_row()
+    {
+        Put("a.json", Golden.Bytes("megatron/apply_router_token_dropping__t12_e8_k2_cf1_pad.json"));
+        var claims = Claims.Read("""{"schema": 1, "claims": {"megatron": {"apply_router_token_dropping": {"managed": {"forward": ["float32"], "when": {"pad_to_capacity": [false]}}}}}}"""u8.ToArray());
+        var row = Assert.Single(Row.Of(() => CaseSource.Files(_folder, typeof(RowTests).Assembly), claims, _folder));
         Assert.Equal(RowKind.Unclaimed, row.Kind);
         Assert.Contains("with these options", row.Reason, StringComparison.Ordinal);
     }
@@ -58,7 +66,7 @@ public sealed class RowTests : IDisposable
         Put("bad.json", Encoding.UTF8.GetBytes(text));
         Put("good.json", Golden.Bytes("megatron/get_capacity__grid1.json"));
         var row = Assert.Single(Rows(), static r => r.Golden is null);
-        Assert.Equal(2, Rows().Count);
+        Assert.Equal(["managed", "torch"], Rows().Where(static r => r.Golden is not null).Select(static r => r.Engine).Order());
         Assert.Contains("bad.json cannot be parsed", row.Name, StringComparison.Ordinal);
         Assert.Equal(Outcome.Failed, Run(row).Outcome);
     }

@@ -35,13 +35,18 @@ public sealed partial class RuleTests
     {
         string table = string.Concat(Golden.Claims.All
             .GroupBy(static c => (c.Peer, c.Function))
-            .Select(g => $"| {g.Key.Peer} | `{g.Key.Function}`{When(g.First())} | {Types(g, "managed", Part.Forward)} | {Types(g, "torch", Part.Forward)} | {Types(g, "torch", Part.Gradient)} |\n"));
+            .Select(g => $"| {g.Key.Peer} | `{g.Key.Function}` | {Types(g, "managed", Part.Forward)} | {Types(g, "torch", Part.Forward)} | {Types(g, "torch", Part.Gradient)} |\n"));
         Assert.Contains("| --- | --- | --- | --- | --- |\n" + table + "\n", Golden.Text("conformance.md"), StringComparison.Ordinal);
 
-        static string Types(IEnumerable<Claim> claims, string engine, Part part) =>
-            string.Join(", ", claims.Where(c => c.Engine == engine && c.Part == part).SelectMany(static c => c.Types)) is { Length: > 0 } types ? types : "no";
+        static string Types(IEnumerable<Claim> claims, string engine, Part part)
+        {
+            Claim[] own = [.. claims.Where(c => c.Engine == engine && c.Part == part)];
+            return own.Length == 0 ? "no" : string.Join(", ", own.SelectMany(static c => c.Types)) + When(own[0]);
+        }
 
-        static string When(Claim claim) => string.Concat(claim.When.Select(static w => $", {w.Key} {string.Join(" or ", w.Value.EnumerateArray().Select(static v => v.ToString()))}"));
+        static string When(Claim claim) => claim.When.Count == 0
+            ? ""
+            : $" ({string.Join(", ", claim.When.Select(static w => $"{w.Key} {string.Join(" or ", w.Value.EnumerateArray().Select(static v => v.ToString().ToLowerInvariant()))}"))})";
     }
 
     /// <summary>Banned APIs cannot see the operators of numbers; this can.</summary>

@@ -78,7 +78,7 @@ internal sealed class MegaBlocks : IAdapter
                 run["load_balancing_loss"] = RouterLoss.Weighted(TorchRouterLosses.sequence_load_balancing(routing.Scores!, routing.ToMap(), tokens, k), balance);
                 torch.Tensor[] each = [.. leaf.unbind().Select(layer => RouterLoss.Weighted(TorchRouterLosses.z_loss(layer), z))];
                 run["router_zloss"] = torch.stack(each);
-                run["z_sum"] = TorchRouterLosses.total(each);
+                run["~z_sum"] = TorchRouterLosses.total(each);
             },
             Managed = (values, _) =>
             {
@@ -87,7 +87,7 @@ internal sealed class MegaBlocks : IAdapter
                 double[] each = [.. Enumerable.Range(0, logits.Size(0)).Select(l => RouterLosses.ZLoss(HostValues.Floats(logits.Slice(0, l, 1)), experts, coefficient: z))];
                 values["router_zloss"] = HostValues.Doubles([each.Length], each);
             },
-            Derivatives = [new("load_balancing_loss", null, [Link.Of("router_logits_from_lbl", "logits")]), new("z_sum", null, [Link.Of("router_logits_from_z_sum", "logits")])],
+            Derivatives = [new("load_balancing_loss", null, [Link.Of("router_logits_from_lbl", "logits")]), new("~z_sum", null, [Link.Of("router_logits_from_z_sum", "logits")])],
         };
     }
 

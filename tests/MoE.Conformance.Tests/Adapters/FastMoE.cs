@@ -61,7 +61,7 @@ internal sealed class FastMoE : IAdapter
                 gate.train(call.Training);
                 var routing = gate.call(run.Leaf("x", x), call.Context(replay));
                 run["clean_logits"] = routing.Logits!;
-                run["logits"] = routing.Logits!;
+                run["~logits"] = routing.Logits!;
                 run["topk_idx"] = routing.Kept is null ? routing.ExpertIds : routing.ExpertIds.where(routing.Kept, TorchSharp.torch.full_like(routing.ExpertIds, -1));
                 run["scores"] = routing.WeightsBeforeDrops;
                 run["loss"] = loss?.Invoke(routing) ?? TorchSharp.torch.zeros(1);

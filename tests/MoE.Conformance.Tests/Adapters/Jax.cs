@@ -40,29 +40,43 @@ internal sealed class Flaxformer : IAdapter
                 var routing = call.Torch(TorchValues.Tensor(call.Logits!));
                 run["router_probs"] = TorchRouterLosses.normalized_scores(routing.Logits!, ScoreFunction.Softmax);
                 run["auxiliary_loss"] = TorchRouterLosses.sequence_load_balancing(routing.Scores!, routing.ToMap(kept: false), call.SequenceLength);
+                if (scatter)
+                {
+                    run["combine_weights"] = routing.Weights;
+                    run["dispatch_indices"] = torch.stack([routing.ExpertIds, routing.Positions!], -1);
+                    return;
+                }
+
                 run["dispatch_mask"] = routing.ToDispatchMask();
                 run["combine_array"] = routing.ToCombineTensor();
-                run["combine_weights"] = routing.Weights;
-                run["dispatch_indices"] = torch.stack([routing.ExpertIds, routing.Positions!], -1);
             },
             Managed = (values, _) =>
             {
                 var routing = call.Managed();
-                Describe(values, call, routing);
                 int[] routes = [routing.TokenCount, routing.Choices];
                 values["auxiliary_loss"] = HostValues.Doubles([], [RouterLosses.SequenceLoadBalancing(routing.Scores, HostValues.Map(routing, false, null), routing.ExpertCount, call.SequenceLength)]);
+                values["router_probs"] = Probabilities(call, routing.ExpertCount);
+                if (!scatter)
+                {
+                    Describe(values, call, routing);
+                    return;
+                }
+
                 values["combine_weights"] = HostValues.Singles(routes, routing.Weights);
                 values["dispatch_indices"] = GoldenTensor.Stack([HostValues.Integers(routes, routing.ExpertIds), HostValues.Integers(routes, routing.Plan.Positions)], 2);
             },
         };
     }
 
+    private static GoldenTensor Probabilities(RoutingCase call, int experts) =>
+        HostValues.Singles([.. call.Logits!.Shape], RouterLosses.NormalizedScores(HostValues.Floats(call.Logits), experts, ScoreFunction.Softmax));
+
     private static void Describe(NamedValues values, RoutingCase call, TopKRouting routing)
     {
         int capacity = routing.Plan.Capacity!.Value;
         int[] pairs = [routing.TokenCount, routing.ExpertCount];
         var combine = HostValues.Singles([.. pairs, capacity], routing.ToCombineTensor(call.Router.Dispatch, capacity, call.SequenceLength));
-        values["router_probs"] = HostValues.Singles(pairs, RouterLosses.NormalizedScores(HostValues.Floats(call.Logits!), routing.ExpertCount, ScoreFunction.Softmax));
+        values["router_probs"] = Probabilities(call, routing.ExpertCount);
         values["combine_array"] = combine;
         values["dispatch_mask"] = Signs.NotZero(combine);
     }

@@ -47,7 +47,7 @@ internal sealed class Davidmrau : IAdapter
                 run["load"] = load;
                 run["cv_squared_importance"] = TorchRouterLosses.importance(routing.ToDenseWeights());
                 run["cv_squared_load"] = TorchRouterLosses.load(load);
-                run["loss"] = TorchRouterLosses.total(TorchRouterLosses.importance(routing.ToDenseWeights()), TorchRouterLosses.load(load));
+                run["~loss"] = TorchRouterLosses.total(TorchRouterLosses.importance(routing.ToDenseWeights()), TorchRouterLosses.load(load));
             },
             Managed = (values, _) =>
             {
@@ -58,7 +58,7 @@ internal sealed class Davidmrau : IAdapter
                 values["cv_squared_importance"] = HostValues.Doubles([], [RouterLosses.Importance(routing.ToDenseWeights(), routing.ExpertCount)]);
                 values["cv_squared_load"] = HostValues.Doubles([], [RouterLosses.Load(routing.Demand())]);
             },
-            Derivatives = [new("gates", c.InputOrNull("cotangent_gates"), LayerRun.Ending(Links, "_from_gates")), new("loss", null, LayerRun.Ending(Links, "_from_loss"))],
+            Derivatives = [new("gates", c.InputOrNull("cotangent_gates"), LayerRun.Ending(Links, "_from_gates")), new("~loss", null, LayerRun.Ending(Links, "_from_loss"))],
         };
     }
 

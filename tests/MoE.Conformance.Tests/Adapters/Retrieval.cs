@@ -102,7 +102,7 @@ internal sealed class ScatterMoE : IAdapter
             {
                 var source = new WeightDictionary();
                 foreach (var (own, tensor) in weights) source.Add($"experts.{own}", HostValues.Floats(tensor), [.. tensor.Shape]);
-                source.Add(WeightNames.Router, new float[experts * x.Size(1)], experts, x.Size(1));
+                source.Add(WeightNames.Router, HostValues.Floats(HostValues.Zeros(experts, x.Size(1))), experts, x.Size(1));
                 var spec = new MoELayerSpec { Width = x.Size(1), Router = new RouterSpec { Experts = experts, Select = new TopKSelection { K = k } }, Expert = form };
                 using var layer = new ReferenceLayer(spec, source, new FixedGate(new TopKRouting(x.Size(0), experts, k, HostValues.Ints(ids), HostValues.Floats(p))));
                 var output = new float[x.Count];
@@ -305,14 +305,14 @@ internal sealed class SparseMixers : IAdapter
                 var routing = call.Torch(run.Leaf("scores", scores));
                 run[weights] = routing.Weights;
                 run[experts] = routing.ExpertIds;
-                run["original_gates"] = TorchRouterLosses.normalized_scores(routing.Logits!, ScoreFunction.Softmax);
+                if (c.Function == "sparsemixerv2_routing") run["original_gates"] = TorchRouterLosses.normalized_scores(routing.Logits!, ScoreFunction.Softmax);
             },
             Managed = (values, _) =>
             {
                 var routing = call.Managed();
                 values[weights] = HostValues.Singles([routing.TokenCount, k], routing.Weights);
                 values[experts] = HostValues.Integers([routing.TokenCount, k], routing.ExpertIds);
-                values["original_gates"] = HostValues.Singles([routing.TokenCount, routing.ExpertCount], RouterLosses.NormalizedScores(HostValues.Floats(scores), routing.ExpertCount, ScoreFunction.Softmax));
+                if (c.Function == "sparsemixerv2_routing") values["original_gates"] = HostValues.Singles([routing.TokenCount, routing.ExpertCount], RouterLosses.NormalizedScores(HostValues.Floats(scores), routing.ExpertCount, ScoreFunction.Softmax));
             },
             Derivatives = [new(weights, c.InputOrNull($"cotangent_{weights}"), [Link.Of("scores", "scores")])],
         };

@@ -84,7 +84,7 @@ internal sealed class TransformersSwitch : IAdapter
             More = static (run, result) => Describe(run, result.Routing),
             ManagedMore = static (values, routing) =>
             {
-                values["router_logits"] = values["logits"];
+                values["router_logits"] = values["~logits"];
                 Describe(values, routing);
             },
         }.Plan();
@@ -206,14 +206,12 @@ internal sealed class TransformersSwitch : IAdapter
                 // A dropped choice is expert 0 to the peer.
                 var kept = Signs.None(TorchValues.Golden(result.Routing.ExpertIds.where(result.Routing.Kept!, torch.full_like(result.Routing.ExpertIds, -1))), 0);
                 run.Set("top_1_index", kept.Slice(1, 0, 1));
-                run.Set("top_2_index", kept.Slice(1, 1, 1));
             },
             ManagedMore = static (values, routing) =>
             {
                 values["router_probs"] = HostValues.Singles([routing.TokenCount, routing.ExpertCount], routing.ToDenseWeights());
                 var ids = Signs.None(HostValues.Integers([routing.TokenCount, routing.Choices], HostValues.KeptExperts(routing)), 0);
                 values["top_1_index"] = ids.Slice(1, 0, 1);
-                values["top_2_index"] = ids.Slice(1, 1, 1);
             },
         }.Plan();
     }

@@ -161,6 +161,7 @@ internal sealed class Tutel : IAdapter
             ManagedMore = (values, routing) =>
             {
                 int capacity = routing.Plan.Capacity!.Value, width = x.Size(^1);
+                values["logits"] = values["~logits"];
                 values["dispatched"] = HostValues.Singles([routing.ExpertCount, capacity, width], routing.Encode(HostValues.Floats(x), width, call.Router.Dispatch, capacity));
                 values["capacity"] = HostValues.Integers([], [capacity]);
                 values["l_aux"] = HostValues.Doubles([], [RouterLosses.SwitchLoadBalancing(routing.Scores, routing.Demand(choices: 1), 1)]);

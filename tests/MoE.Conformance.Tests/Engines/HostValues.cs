@@ -37,6 +37,8 @@ internal static class HostValues
 
     public static GoldenTensor Capacities(CapacityPlan plan) => Integers([plan.Calls.Count], [.. plan.Calls.Select(static c => c.Rule.Of(c.Tokens, c.Experts, c.Choices))]);
 
+    public static GoldenTensor Zeros(params int[] shape) => Singles(shape, new float[shape.Aggregate(1, static (product, d) => product * d)]);
+
     public static GoldenTensor Singles(int[] shape, ReadOnlySpan<float> values) => GoldenTensor.OfSingles("float32", shape, values);
 
     public static GoldenTensor Doubles(int[] shape, double[] values) => GoldenTensor.OfReals("float64", shape, values);

@@ -89,7 +89,7 @@ internal sealed record LayerRun
         if (ManagedMore is null) return;
         var gate = new LinearGate(Spec.Router, HostValues.Floats(weights[WeightNames.Router]), HostValues.Floats(weights.GetValueOrDefault(WeightNames.RouterBias)));
         float[] logits = gate.Logits(input);
-        values["logits"] = HostValues.Singles([input.TokenCount, Spec.Router.Experts], logits);
+        values["~logits"] = HostValues.Singles([input.TokenCount, Spec.Router.Experts], logits);
         ManagedMore(values, Call.Managed(logits, replay));
     }
 

@@ -107,6 +107,8 @@ internal sealed class ManagedEngine : IEngine
     {
         public NamedValues Named { get; } = new();
 
+        public IEnumerable<string> GivenKeys => Named.Keys;
+
         public bool Has(string key) => Named.Has(key);
 
         public GoldenTensor Value(string key) => Named[key];

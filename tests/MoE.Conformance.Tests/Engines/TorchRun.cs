@@ -62,6 +62,8 @@ internal sealed class TorchRun(DisposeScope scope) : IEngineRun
 
     public GoldenTensor Value(Quantity quantity) => TorchValues.Golden(Find(quantity));
 
+    public IEnumerable<string> GivenKeys => _named.Keys;
+
     public bool Has(string key) => _named.ContainsKey(key);
 
     public GoldenTensor Value(string key) =>

@@ -76,12 +76,12 @@ internal sealed class CaseRunner(IReadOnlyList<IAdapter> adapters, IReadOnlyList
         var run = engine.Run(plan, null, gradients);
         try
         {
-            if (plan.ExpertsOutput is { } key && (golden.ByValue || golden.Unordered) && golden.Outputs[key].Tensor is { } recorded
+            if (plan.ExpertsOutput is { } key && (golden.ByValue || golden.Unordered) && golden.Outputs.GetValueOrDefault(key)?.Tensor is { } recorded
                 && RecordedChoice.Between(recorded, run.Value(key)) is { SameOrder: false } choice)
             {
                 var differing = choice.DifferingTokens();
                 if (differing.Count > 0 && !golden.ByValue) return Failed(choice.Describe(differing[0]));
-                float[] logits = plan.RouterLogits?.ToSingles() ?? (differing.Count == 0 ? [] : run.Value("logits").ToSingles());
+                float[] logits = plan.RouterLogits?.ToSingles() ?? (differing.Count == 0 ? [] : run.Value("~logits").ToSingles());
                 int experts = plan.Router?.Experts ?? 0;
                 foreach (int t in differing)
                 {
@@ -102,7 +102,7 @@ internal sealed class CaseRunner(IReadOnlyList<IAdapter> adapters, IReadOnlyList
                         foreach (string also in derivative.Also) run.Differentiate(also, null, add: true);
                         return run.Gradient;
                     })
-                    : NamedRun.Outputs(golden, plan, key => run.Has(key) ? run.Value(key) : null),
+                    : NamedRun.Outputs(golden, plan, run.GivenKeys, key => run.Has(key) ? run.Value(key) : null),
                 note);
         }
         finally

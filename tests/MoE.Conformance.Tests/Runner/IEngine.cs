@@ -21,6 +21,9 @@ internal interface IEngineRun : IDisposable
     /// <summary>True if a <see cref="NamedPlan"/> gave this output.</summary>
     bool Has(string key);
 
+    /// <summary>The named values that the run gave.</summary>
+    IEnumerable<string> GivenKeys { get; }
+
     /// <summary>An output of a <see cref="NamedPlan"/>.</summary>
     GoldenTensor Value(string key);
 

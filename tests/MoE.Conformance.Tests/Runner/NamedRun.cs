@@ -3,7 +3,7 @@ namespace MoE.Conformance.Runner;
 /// <summary>Compares what a <see cref="NamedPlan"/> gives on an engine with what the file records.</summary>
 internal static class NamedRun
 {
-    public static IEnumerable<Comparison> Outputs(GoldenCase golden, NamedPlan plan, Func<string, GoldenTensor?> value)
+    public static IEnumerable<Comparison> Outputs(GoldenCase golden, NamedPlan plan, IEnumerable<string> given, Func<string, GoldenTensor?> value)
     {
         foreach (var (key, recorded) in golden.Outputs)
         {
@@ -19,7 +19,13 @@ internal static class NamedRun
                 ? Comparison.Of($"outputs.{key}", expected, actual, tolerance)
                 : new Comparison(0, $"outputs.{key} is not given by the adapter");
         }
+
+        foreach (var missing in Missing(golden, given)) yield return missing;
     }
+
+    // What the adapter gives is what the peer always records; names with a tilde are its own.
+    private static IEnumerable<Comparison> Missing(GoldenCase golden, IEnumerable<string> given) =>
+        given.Where(key => !golden.Outputs.ContainsKey(key) && !key.StartsWith('~')).Select(static key => new Comparison(0, $"outputs.{key} is missing from the file"));
 
     public static IEnumerable<Comparison> Gradients(GoldenCase golden, NamedPlan plan, Func<Derivative, Func<string, GoldenTensor>> differentiate)
     {

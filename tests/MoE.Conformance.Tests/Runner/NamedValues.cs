@@ -11,5 +11,7 @@ internal sealed class NamedValues
         set => _values[key] = value;
     }
 
+    public IEnumerable<string> Keys => _values.Keys;
+
     public bool Has(string key) => _values.ContainsKey(key);
 }
