@@ -27,10 +27,14 @@ internal sealed class RouterGraph
             yield return new SpecProblem(prefix + "select.later", later.ToString(), "a rule for later choices is not exported; set in_evaluation to false or take it off");
         if (spec.Select is not (TopKSelection or AllSelection))
             yield return new SpecProblem(prefix + "select", spec.Select.GetType().Name, "is not exported; a graph has the same number of choices for every token");
-        if (spec.Score.Function == ScoreFunction.Relu || spec.Score.Offset != 0)
-            yield return new SpecProblem(prefix + "score", spec.Score.ToString(), "is not exported");
+        if (spec.Score.Offset != 0)
+            yield return new SpecProblem(prefix + "score.offset", spec.Score.Offset.ToString(System.Globalization.CultureInfo.InvariantCulture), "an offset of the scores is not exported");
+        if (spec.Weigh.BiasedWeights)
+            yield return new SpecProblem(prefix + "weigh.biased_weights", "true", "is not exported");
         if (spec.Weigh.WeightlessExperts > 0 || spec.Weigh.SoftTopK is not null)
             yield return new SpecProblem(prefix + "weigh", spec.Weigh.ToString(), "weightless experts and soft top-k are not exported");
+        if (spec.Select is TopKSelection { Groups.Score: GroupScore.Sum })
+            yield return new SpecProblem(prefix + "select.groups.score", "Sum", "is not exported");
         if (spec.Schedules is not null)
             yield return new SpecProblem(prefix + "schedules", "given", "a graph has no training step; export RouterSpec.At(step)");
     }
@@ -76,6 +80,8 @@ internal sealed class RouterGraph
                 return _g.Op("Reciprocal", name, [_g.Op("Add", name + "_inverse", [power, _g.Scalar(1f)])]);
             case ScoreFunction.SqrtSoftplus:
                 return _g.Op("Sqrt", name, [_g.Op("Softplus", name + "_softplus", [logits])]);
+            case ScoreFunction.Relu:
+                return _g.Op("Relu", name, [logits]);
             default:
                 return logits;
         }

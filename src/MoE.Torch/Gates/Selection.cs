@@ -11,6 +11,14 @@ internal static class Selection
     {
         if (spec.Select is TopPSelection mass) return ToMass(scores_TE, mass.P, spec.Ties, closed);
         if (spec.Select is ThresholdSelection threshold) return AboveThreshold(scores_TE, threshold, spec.Ties, closed);
+        if (spec.Select is PrototypeSelection prototypes)
+        {
+            long size = scores_TE.shape[1] / prototypes.Count;
+            var open_TE = closed is null ? scores_TE : scores_TE.masked_fill(closed.unsqueeze(0), double.NegativeInfinity);
+            var (best_TB1, at_TB1) = TopK(open_TE.view(scores_TE.shape[0], prototypes.Count, size), 1, spec.Ties);
+            return at_TB1.squeeze(-1).add(arange(prototypes.Count, dtype: ScalarType.Int64, device: scores_TE.device).mul(size)).masked_fill(best_TB1.squeeze(-1).isneginf(), -1);
+        }
+
         if (spec.Select is not TopKSelection select)
         {
             var all_TE = arange(spec.Experts, dtype: ScalarType.Int64, device: scores_TE.device).unsqueeze(0).expand(scores_TE.shape[0], -1);
@@ -109,6 +117,7 @@ internal static class Selection
         {
             GroupScore.Max => grouped_TGS.amax([-1]),
             GroupScore.SumOfTopTwo => TopK(grouped_TGS, 2, ties).Values.sum(-1),
+            GroupScore.Sum => grouped_TGS.masked_fill(grouped_TGS.isneginf(), 0).sum(-1),
             _ => TopK(grouped_TGS, k / limit.Keep, ties).Values.sum(-1),
         };
         var kept_TH = TopK(scores_TG, limit.Keep, ties).Indices;

@@ -28,11 +28,12 @@ public static class SpecRouting
         bool noisyChoice = noisy_TE is not null && spec.Noise!.Use != NoiseUse.Scores;
         var wide_TE = Widen(noisyChoice ? logits : noisy_TE ?? logits, spec, context);
         bool first = spec.Score.Stage == ScoreStage.BeforeSelection;
-        var scores_TE = first ? Scored(spec.Score, wide_TE) : wide_TE;
+        var scores_TE = spec.Select is PrototypeSelection blocks ? InBlocks(spec.Score, wide_TE, blocks.Count) : first ? Scored(spec.Score, wide_TE) : wide_TE;
+        if (spec.Select is ExpertChoiceSelection { OverTokens: true } && context.GivenExperts is not null) scores_TE = OverTokens(wide_TE, spec, context);
         // Padded tokens score zero, in the routing and in its losses.
         if (context.Padding is { } padded) scores_TE = scores_TE.masked_fill(padded.unsqueeze(1), 0);
         if (spec.Select is ExpertChoiceSelection && context.GivenExperts is null)
-            return ByExperts(logits, scores_TE, spec, context, training).MoveToOuterDisposeScope();
+            return ByExperts(logits, wide_TE, scores_TE, spec, context, training).MoveToOuterDisposeScope();
 
         if (spec.Select is SparseMixerSelection mixer) return Mixed(logits, wide_TE, scores_TE, mixer, spec, context, training).MoveToOuterDisposeScope();
         Tensor experts_TK;
@@ -43,8 +44,10 @@ public static class SpecRouting
                 ? Selection.ChooseNoisy(scores_TE.detach(), noisy_TE!.detach(), spec, context.ClosedExperts)
                 : Selection.Choose(scores_TE.detach(), spec, selectionBias, context.ClosedExperts));
         experts_TK = WithoutPadding(experts_TK, context.Padding, spec.Dispatch.PaddingTakesPlaces);
-        bool partial = context.Padding is not null || context.ClosedExperts is not null || context.GivenExperts is not null || spec.Select is TopPSelection or ThresholdSelection or ExpertChoiceSelection;
+        bool partial = context.Padding is not null || context.ClosedExperts is not null || context.GivenExperts is not null || spec.Select is TopPSelection or ThresholdSelection or ExpertChoiceSelection or PrototypeSelection;
         var weights_TK = Weigh(spec.Weigh.BiasedWeights ? scores_TE + selectionBias!.to(scores_TE.dtype) : scores_TE, experts_TK, spec, partial, context.ClosedExperts);
+        if (spec.Dispatch.PaddingTakesPlaces && context.Padding is { } weightless) weights_TK = weights_TK.masked_fill(weightless.unsqueeze(1), 0);
+        if (spec.Select is ExpertChoiceSelection { DividesByCount: true }) weights_TK = weights_TK / experts_TK.ge(0).sum(1, keepdim: true).clamp_min(1).to(weights_TK.dtype);
         var later = context.GivenExperts is null && spec.Select is TopKSelection { K: > 1, Later: { } rule } && (training || rule.InEvaluation) ? rule : null;
         if (later is { AfterCapacity: false })
         {
@@ -82,6 +85,14 @@ public static class SpecRouting
         }
     }
 
+    // A block whose experts are all closed scores zero instead of NaN.
+    private static Tensor InBlocks(ScoreSpec score, Tensor wide_TE, int blocks)
+    {
+        var wide_TBS = wide_TE.view(wide_TE.shape[0], blocks, wide_TE.shape[1] / blocks);
+        var none_TB1 = wide_TBS.isneginf().all(-1, keepdim: true);
+        return Scored(score, wide_TBS.masked_fill(none_TB1, 0)).masked_fill(none_TB1, 0).view(wide_TE.shape);
+    }
+
     private static Tensor Scored(ScoreSpec score, Tensor logits)
     {
         var scores = Score(score.Function, logits);
@@ -102,16 +113,22 @@ public static class SpecRouting
         return Dispatching.Settle(logits, scores_TE, experts_TK, weights_TK, spec, new DispatchCall(true, training, null, context));
     }
 
-    private static RoutingTensors ByExperts(Tensor logits, Tensor scores_TE, RouterSpec spec, GateContext context, bool training)
+    private static Tensor OverTokens(Tensor wide_TE, RouterSpec spec, GateContext context)
+    {
+        if (wide_TE.shape[0] == 0) return wide_TE;
+        long length = Dispatching.SequenceOf(wide_TE.shape[0], spec.Dispatch, context.SequenceLength);
+        if (context.Padding is { } padding) wide_TE = wide_TE.masked_fill(padding.unsqueeze(1), -1e30);
+        return wide_TE.clamp_min(-1e30).view(-1, length, spec.Experts).softmax(1).view(wide_TE.shape);
+    }
+
+    private static RoutingTensors ByExperts(Tensor logits, Tensor wide_TE, Tensor scores_TE, RouterSpec spec, GateContext context, bool training)
     {
         Tensor experts_TE, positions_TE, kept_TE;
         long length = Dispatching.SequenceOf(scores_TE.shape[0], spec.Dispatch, context.SequenceLength);
         var rule = (ExpertChoiceSelection)spec.Select;
         if (rule.OverTokens && logits.shape[0] > 0)
         {
-            var wide_TE = Widen(logits, spec, context);
-            if (context.Padding is { } padding) wide_TE = wide_TE.masked_fill(padding.unsqueeze(1), -1e30);
-            scores_TE = wide_TE.clamp_min(-1e30).view(-1, length, spec.Experts).softmax(1).view(scores_TE.shape);
+            scores_TE = OverTokens(wide_TE, spec, context);
             if (context.Padding is { } padded) scores_TE = scores_TE.masked_fill(padded.unsqueeze(1), 0);
         }
 
@@ -125,6 +142,7 @@ public static class SpecRouting
 
         var weights_TE = Weigh(scores_TE, experts_TE, spec, partial: true, context.ClosedExperts);
         if (rule.DividesByCount) weights_TE = weights_TE / kept_TE.sum(1, keepdim: true).clamp_min(1).to(weights_TE.dtype);
+        if (spec.Dispatch.RenormalizeAfterDrop) weights_TE = weights_TE / Dispatching.Floored(weights_TE.sum(-1, keepdim: true), spec.Dispatch.RenormalizeFloor);
         return new RoutingTensors(spec.Experts, logits.alias(), scores_TE.alias(), experts_TE, weights_TE.alias(), kept_TE, positions_TE, capacity, spec, context.SequenceLength);
     }
 

@@ -229,6 +229,25 @@ public static class TorchRouterLosses
         return (wide_TE / Dispatching.OneWhereZero(wide_TE.sum(-1, keepdim: true))).MoveToOuterDisposeScope();
     }
 
+    /// <summary>SAM's alignment loss, as <see cref="RouterLosses.Alignment"/>; 0 when the choice by groups is the choice among all.</summary>
+    /// <param name="scores">p [T, E].</param>
+    /// <param name="routing">The choice.</param>
+    /// <exception cref="ArgumentException">The sizes differ.</exception>
+    public static Tensor alignment(Tensor scores, RoutingTensors routing)
+    {
+        ArgumentNullException.ThrowIfNull(routing);
+        TensorGuard.Matrix(scores, routing.ExpertCount, nameof(scores));
+        if (scores.shape[0] != routing.TokenCount) throw new ArgumentException($"scores has {scores.shape[0]} tokens; must have {routing.TokenCount}", nameof(scores));
+        using var scope = NewDisposeScope();
+        var p_TE = Wide(scores);
+        if (routing.TokenCount == 0) return p_TE.sum().MoveToOuterDisposeScope();
+        var chosen_TE = routing.ToMap(kept: false);
+        var least_T1 = p_TE.masked_fill(chosen_TE.logical_not(), double.PositiveInfinity).amin([1], keepdim: true);
+        // A token without an expert has no least probability.
+        least_T1 = least_T1.masked_fill(least_T1.isposinf(), 1e30);
+        return nn.functional.relu(p_TE.sub(least_T1)).masked_fill(chosen_TE, 0).sum(1).mean().MoveToOuterDisposeScope();
+    }
+
     /// <summary>The share of (token, expert) pairs without a route, as <see cref="RouterLosses.Sparsity"/>; no gradient.</summary>
     /// <param name="routing">A routing.</param>
     public static Tensor sparsity(RoutingTensors routing)

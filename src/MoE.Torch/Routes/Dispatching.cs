@@ -19,9 +19,13 @@ internal static class Dispatching
                 long length = SequenceOf(experts_TK.shape[0], dispatch, call.Context.SequenceLength);
                 var (queues_TK, queues) = Queues(experts_TK, length, spec.Experts);
                 capacity = rule.Of((int)length, spec.Experts, spec.TopK, call.Training, rule.AtMostLoad ? HostReads.Longest(queues_TK, queues) : null);
-                positions_TK = dispatch.Priority == TokenPriority.BestScore
+                positions_TK = dispatch.Drop == DropPolicy.Overflow
+                    ? Overflow(scores_TE.detach(), queues_TK, queues, dispatch.Priority, capacity.Value)
+                    : dispatch.Priority == TokenPriority.BestScore
                     ? PrioritizedPositions(scores_TE.detach(), queues_TK, queues, dispatch, capacity.Value)
                     : Positions(queues_TK, queues, dispatch, capacity.Value);
+                // A choice that was not tried has no expert.
+                if (dispatch.Drop == DropPolicy.Overflow) experts_TK = experts_TK.masked_fill(positions_TK.lt(0), -1);
                 kept_TK = Keep(experts_TK, queues_TK, queues, positions_TK, weights_TK.detach(), spec, capacity.Value, call.Context).logical_and(experts_TK.ge(0));
             }
         }
@@ -55,16 +59,40 @@ internal static class Dispatching
         return new RoutingTensors(spec.Experts, logits.alias(), scores_TE.alias(), experts_TK.alias(), weights_TK.alias(), kept_TK?.alias(), positions_TK?.alias(), capacity, spec, call.Context.SequenceLength, before_TK?.alias());
     }
 
-    private static Tensor Floored(Tensor sum_T1, double floor) => OneWhereZero(floor > 0 ? sum_T1.clamp_min(floor) : sum_T1);
+    public static Tensor Floored(Tensor sum_T1, double floor) => OneWhereZero(floor > 0 ? sum_T1.clamp_min(floor) : sum_T1);
 
     /// <summary>The tokens of a sequence; T where sequences are not counted.</summary>
     public static long SequenceOf(long tokens, DispatchSpec dispatch, int sequenceLength)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(sequenceLength);
-        if (!dispatch.PerSequence || sequenceLength == 0) return tokens;
+        if (!dispatch.PerSequence || sequenceLength == 0 || tokens == 0) return tokens;
         return tokens % sequenceLength == 0
             ? sequenceLength
             : throw new ArgumentException($"sequenceLength = {sequenceLength}: must divide the tokens ({tokens})", nameof(sequenceLength));
+    }
+
+    // Choices one after the other; a token that was kept tries no more.
+    private static Tensor Overflow(Tensor scores_TE, Tensor queues_TK, int queues, TokenPriority priority, int capacity)
+    {
+        if (queues_TK.shape[0] == 0) return zeros_like(queues_TK);
+        var order_T = priority == TokenPriority.BestScore
+            ? scores_TE.amax([1]).sort(0, descending: true, stable: true).Indices
+            : arange(queues_TK.shape[0], dtype: ScalarType.Int64, device: queues_TK.device);
+        var sorted_TK = queues_TK.index_select(0, order_T);
+        var taken_E = zeros(queues, dtype: ScalarType.Int64, device: queues_TK.device);
+        var placed_T = zeros(queues_TK.shape[0], dtype: ScalarType.Bool, device: queues_TK.device);
+        var columns = new List<Tensor>();
+        for (int j = 0; j < queues_TK.shape[1]; j++)
+        {
+            var tried_T = sorted_TK.select(1, j).masked_fill(placed_T, -1);
+            var place_T = Place(tried_T, taken_E, queues);
+            columns.Add(place_T);
+            taken_E = (taken_E + Count(tried_T, queues)).clamp_max(capacity);
+            placed_T = placed_T.logical_or(place_T.ge(0).logical_and(place_T.lt(capacity)));
+        }
+
+        var positions_TK = stack(columns, 1);
+        return zeros_like(positions_TK).index_copy(0, order_T, positions_TK);
     }
 
     // One queue per sequence and expert.
@@ -87,7 +115,7 @@ internal static class Dispatching
     private static Tensor Keep(Tensor experts_TK, Tensor queues_TK, int queues, Tensor positions_TK, Tensor weights_TK, RouterSpec spec, int capacity, GateContext context)
     {
         var drop = spec.Dispatch.Drop;
-        if (drop == DropPolicy.FirstCome) return positions_TK.lt(capacity);
+        if (drop is DropPolicy.FirstCome or DropPolicy.Overflow) return positions_TK.lt(capacity);
         if (drop == DropPolicy.HeaviestWeight && spec.Ties != TieRule.Native)
             return Rank(queues_TK.flatten(), weights_TK.flatten(), queues).lt(capacity).view(experts_TK.shape);
         if (drop == DropPolicy.Random)
@@ -132,7 +160,7 @@ internal static class Dispatching
         var kept_TK = routing.Kept ?? routing.ExpertIds.ge(0);
         var dispatch = routing.Spec?.Dispatch ?? DispatchSpec.Dropless;
         var experts_TK = routing.ExpertIds.masked_fill(kept_TK.logical_not(), -1);
-        if (routing.Positions is { } positions_TK && dispatch.Drop == DropPolicy.FirstCome) return positions_TK.masked_fill(kept_TK.logical_not(), -1);
+        if (routing.Positions is { } positions_TK && dispatch.Drop is (DropPolicy.FirstCome or DropPolicy.Overflow)) return positions_TK.masked_fill(kept_TK.logical_not(), -1);
         var (queues_TK, queues) = Queues(experts_TK, SequenceOf(experts_TK.shape[0], dispatch, routing.SequenceLength), routing.ExpertCount);
         return Queue(queues_TK, dispatch.Arrival, queues);
     }

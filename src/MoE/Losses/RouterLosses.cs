@@ -162,6 +162,33 @@ public static class RouterLosses
             : squares / values.Length / (mean * mean);
     }
 
+    /// <summary>
+    /// SAM's alignment loss: the mean over tokens of sum max(p_e - m, 0) over the experts that were not chosen, m being the least probability of the chosen. Zero when the choice by groups is the choice among all.
+    /// </summary>
+    /// <param name="scores">p [T, E].</param>
+    /// <param name="routing">The choice; a token without an expert counts with zero.</param>
+    /// <exception cref="ArgumentException">The sizes differ.</exception>
+    /// <remarks>Jiang et al. 2021, "Towards more effective and economic sparsely-activated model".</remarks>
+    public static double Alignment(ReadOnlySpan<float> scores, TopKRouting routing)
+    {
+        ArgumentNullException.ThrowIfNull(routing);
+        int experts = routing.ExpertCount, tokens = CountTokens(scores, experts, [], nameof(scores));
+        if (tokens != routing.TokenCount) throw new ArgumentException($"scores has {tokens} tokens; must have {routing.TokenCount}", nameof(scores));
+        double sum = 0;
+        for (int t = 0; t < tokens; t++)
+        {
+            var chosen = routing.ExpertIds.Slice(t * routing.Choices, routing.Choices);
+            float least = float.PositiveInfinity;
+            foreach (int e in chosen) least = e < 0 ? least : Math.Min(least, scores[t * experts + e]);
+            for (int e = 0; e < experts; e++)
+            {
+                if (!chosen.Contains(e)) sum += Math.Max(scores[t * experts + e] - least, 0);
+            }
+        }
+
+        return tokens == 0 ? 0 : sum / tokens;
+    }
+
     /// <summary>The share of (token, expert) pairs without a route: 1 - k/E for top-k.</summary>
     /// <param name="routing">Any sparse routing.</param>
     /// <returns>In 0..1; 1 without tokens.</returns>

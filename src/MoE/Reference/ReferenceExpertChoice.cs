@@ -59,6 +59,15 @@ internal static class ReferenceExpertChoice
         return new TopKRouting(tokens, experts, experts, ids, weights, plan, options.KeepScores ? scores : null);
     }
 
+    /// <summary>[T, E]: softmaxes over the tokens of each sequence.</summary>
+    public static float[] OverTokens(ReadOnlySpan<float> logits, RouterSpec spec, in RouteOptions options)
+    {
+        var scores = new float[logits.Length];
+        int tokens = logits.Length / spec.Experts;
+        if (tokens > 0) ScoreOverTokens(logits, scores, spec, options, ExpertPlan.SequenceOf(tokens, spec.Dispatch, options.SequenceLength));
+        return scores;
+    }
+
     private static void ScoreOverTokens(ReadOnlySpan<float> logits, float[] scores, RouterSpec spec, in RouteOptions options, int length)
     {
         int experts = spec.Experts;

@@ -31,6 +31,7 @@ public static class ReferenceRouter
         bool noisyChoice = noisy is not null && spec.Noise!.Use != NoiseUse.Scores;
         var row = new ReferenceRow(spec, options.ClosedExperts);
         if (spec.Select is ExpertChoiceSelection && options.GivenExperts.IsEmpty) return ReferenceExpertChoice.Route(logits, spec, options, row);
+        float[]? overTokens = spec.Select is ExpertChoiceSelection { OverTokens: true } ? ReferenceExpertChoice.OverTokens(logits, spec, options) : null;
         float[]? balanced = options.GivenExperts.IsEmpty ? BatchBalances.Balanced(logits, spec, options) : null;
         var best = spec.Dispatch.Priority == TokenPriority.BestScore ? new float[tokens] : null;
         for (int t = 0; t < tokens; t++)
@@ -44,6 +45,7 @@ public static class ReferenceRouter
             }
 
             row.Score(logits.Slice(t * e, e));
+            if (overTokens is not null) row.TakeScores(overTokens.AsSpan(t * e, e));
             if (scores is not null) row.CopyScores(scores.AsSpan(t * e, e));
             if (best is not null) best[t] = row.BestScore();
             if (spec.Select is SparseMixerSelection mixer)
@@ -58,10 +60,21 @@ public static class ReferenceRouter
             else if (options.GivenExperts.IsEmpty) row.Select(options.SelectionBias, chosen);
             else options.GivenExperts.Slice(t * k, k).CopyTo(chosen);
             row.Weigh(chosen, weights.AsSpan(t * k, k), options.SelectionBias);
+            if (spec.Select is ExpertChoiceSelection { DividesByCount: true })
+            {
+                int count = k - chosen.Count(-1);
+                for (int j = t * k; j < (t + 1) * k && count > 1; j++) weights[j] /= count;
+            }
+
             if (draws.Later is { AfterCapacity: false } later) DropLater(later, t, row, chosen, weights.AsSpan(t * k, k), draws);
         }
 
         var plan = ExpertPlan.Build(ids, weights, k, e, spec.Dispatch, options.Training, draws.Drop, best, options.SequenceLength);
+        for (int r = 0; r < ids.Length && spec.Dispatch.Drop == DropPolicy.Overflow; r++)
+        {
+            if (plan.Positions[r] < 0) (ids[r], weights[r]) = (-1, 0);
+        }
+
         if (draws.Later is { AfterCapacity: true } after) plan = WithoutLater(after, ids, weights, k, e, plan, draws, Sequences(tokens, spec, options));
         float[]? before = plan.Capacity is null ? null : [.. weights];
         Settle(weights, k, plan, spec.Dispatch);

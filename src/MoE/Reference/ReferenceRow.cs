@@ -27,7 +27,12 @@ internal sealed class ReferenceRow
     {
         for (int e = 0; e < _logits.Length; e++)
             _logits[e] = _closed[e] ? float.NegativeInfinity : (float)(logits[e] / _spec.Score.Temperature);
-        if (ScoresFirst) Apply(_logits, _scores);
+        if (_spec.Select is PrototypeSelection prototypes)
+        {
+            int size = _logits.Length / prototypes.Count;
+            for (int b = 0; b < prototypes.Count; b++) Apply(_logits.AsSpan(b * size, size), _scores.AsSpan(b * size, size));
+        }
+        else if (ScoresFirst) Apply(_logits, _scores);
         else _logits.CopyTo(_scores, 0);
     }
 
@@ -48,6 +53,15 @@ internal sealed class ReferenceRow
             case TopPSelection p:
                 TopK(_choice, _open, _spec.Ties, chosen);
                 EndAtMass(p.P, chosen);
+                break;
+            case PrototypeSelection prototypes:
+                int size = _choice.Length / prototypes.Count;
+                for (int b = 0; b < prototypes.Count; b++)
+                {
+                    TopK(_choice.AsSpan(b * size, size), _open.AsSpan(b * size, size), _spec.Ties, chosen.Slice(b, 1));
+                    if (chosen[b] >= 0) chosen[b] += b * size;
+                }
+
                 break;
             case ThresholdSelection threshold:
                 AboveThreshold(threshold, chosen);
@@ -181,11 +195,11 @@ internal sealed class ReferenceRow
     {
         int size = _choice.Length / limit.Count;
         var groupScores = new float[limit.Count];
-        var top = new int[limit.Score switch { GroupScore.Max => 1, GroupScore.SumOfTopTwo => 2, _ => k / limit.Keep }];
+        var top = new int[limit.Score switch { GroupScore.Max => 1, GroupScore.SumOfTopTwo => 2, GroupScore.Sum => size, _ => k / limit.Keep }];
         for (int g = 0; g < limit.Count; g++)
         {
             TopK(_choice.AsSpan(g * size, size), _open.AsSpan(g * size, size), _spec.Ties, top);
-            foreach (int i in top) groupScores[g] += i < 0 ? float.NegativeInfinity : _choice[g * size + i];
+            foreach (int i in top) groupScores[g] += i < 0 ? (limit.Score == GroupScore.Sum ? 0 : float.NegativeInfinity) : _choice[g * size + i];
         }
 
         var kept = new int[limit.Keep];

@@ -91,7 +91,9 @@ public sealed class ExpertPlan
         int capacity = dispatch.Capacity.Of(length, experts, choices, training, Longest(queues, experts * sequences));
         var positions = Arrive(queues, choices, experts * sequences, dispatch, capacity, bestScores);
         var kept = new bool[expertIds.Length];
-        if (dispatch.Drop == DropPolicy.HeaviestWeight)
+        if (dispatch.Drop == DropPolicy.Overflow)
+            Overflow(queues, choices, experts * sequences, dispatch.Priority, bestScores, capacity, positions, kept);
+        else if (dispatch.Drop == DropPolicy.HeaviestWeight)
             KeepLargest(queues, weights, experts * sequences, capacity, kept);
         else if (dispatch.Drop == DropPolicy.Random)
             KeepLargest(queues, OfRoutes(draws, expertIds, choices, experts), experts * sequences, capacity, kept);
@@ -166,7 +168,7 @@ public sealed class ExpertPlan
     internal static int SequenceOf(int tokens, DispatchSpec dispatch, int sequenceLength)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(sequenceLength);
-        if (!dispatch.PerSequence || sequenceLength == 0) return tokens;
+        if (!dispatch.PerSequence || sequenceLength == 0 || tokens == 0) return tokens;
         return tokens % sequenceLength == 0
             ? sequenceLength
             : throw new ArgumentException($"sequenceLength = {sequenceLength}: must divide the tokens ({tokens})", nameof(sequenceLength));
@@ -222,6 +224,27 @@ public sealed class ExpertPlan
         return order;
     }
 
+    // A choice that is not tried has no place.
+    private static void Overflow(int[] queues, int choices, int experts, TokenPriority priority, ReadOnlySpan<float> bestScores, int capacity, int[] positions, bool[] kept)
+    {
+        var next = new int[experts];
+        Array.Fill(positions, -1);
+        int[] order = Order(queues.Length / choices, priority, bestScores);
+        var placed = new bool[order.Length];
+        for (int j = 0; j < choices; j++)
+        {
+            foreach (int t in order)
+            {
+                int r = t * choices + j;
+                if (placed[t] || queues[r] < 0) continue;
+                positions[r] = next[queues[r]]++;
+                placed[t] = kept[r] = positions[r] < capacity;
+            }
+
+            for (int e = 0; e < experts; e++) next[e] = Math.Min(next[e], capacity);
+        }
+    }
+
     private static void KeepLargest(ReadOnlySpan<int> expertIds, ReadOnlySpan<float> weights, int experts, int capacity, bool[] kept)
     {
         var queues = new List<(float Weight, int Route)>[experts];
@@ -245,7 +268,7 @@ public sealed class ExpertPlan
         for (int r = 0; r < kept.Length; r++)
         {
             if (kept[r]) offsets[expertIds[r] + 1]++;
-            else if (expertIds[r] >= 0) dropped++;
+            else if (positions[r] >= 0) dropped++;
         }
 
         for (int e = 0; e < experts; e++) offsets[e + 1] += offsets[e];

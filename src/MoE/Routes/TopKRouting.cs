@@ -38,7 +38,7 @@ public sealed class TopKRouting : SparseRouting
         ArgumentNullException.ThrowIfNull(dispatch);
         var slots = new int[RouteCount];
         Array.Fill(slots, -1);
-        if (dispatch.Drop == DropPolicy.FirstCome)
+        if (dispatch.Drop is DropPolicy.FirstCome or DropPolicy.Overflow)
         {
             for (int r = 0; r < slots.Length; r++)
                 if (Plan.IsKept(r)) slots[r] = Plan.Positions[r];

@@ -48,7 +48,7 @@ public sealed record CapacitySpec
     /// </summary>
     public double? Factor { get; init; }
 
-    /// <summary>The factor of evaluation, not negative; null: that of training.</summary>
+    /// <summary>The factor of evaluation, not negative, also where training has a fixed capacity; null: as in training.</summary>
     public double? EvaluationFactor { get; init; }
 
     /// <summary>The formula of evaluation; null: that of training.</summary>
@@ -96,7 +96,7 @@ public sealed record CapacitySpec
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(experts);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(k);
         double? factor = training ? Factor : EvaluationFactor ?? Factor;
-        double c = Fixed ?? (factor is { } f ? Product(training ? Formula : EvaluationFormula ?? Formula, tokens, experts, CountsChoices ? k : 1, f, training ? Rounding : EvaluationRounding ?? Rounding) : double.PositiveInfinity);
+        double c = Fixed is { } constant && (training || EvaluationFactor is null) ? constant : (factor is { } f ? Product(training ? Formula : EvaluationFormula ?? Formula, tokens, experts, CountsChoices ? k : 1, f, training ? Rounding : EvaluationRounding ?? Rounding) : double.PositiveInfinity);
         if (AtMostTokens) c = Math.Min(c, tokens);
         if (AtMostLoad) c = Math.Min(c, load ?? (double)tokens);
         c = Math.Max(c, Minimum);
@@ -127,7 +127,7 @@ public sealed record CapacitySpec
         if (EvaluationFactor is { } evaluation)
         {
             problems.Require(double.IsFinite(evaluation) && evaluation >= 0, $"{path}.evaluation_factor", evaluation, "must be finite and not negative");
-            problems.Require(Factor is not null, $"{path}.evaluation_factor", evaluation, "needs a factor for training too");
+            problems.Require(Factor is not null || Fixed is not null, $"{path}.evaluation_factor", evaluation, "needs a factor or a fixed capacity for training");
         }
 
         problems.RequireDefined(Formula, $"{path}.formula");

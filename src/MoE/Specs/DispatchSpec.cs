@@ -19,6 +19,12 @@ public enum DropPolicy
     /// Any of them: on the torch engine those that libtorch's top-k leaves of a column of zeros and ones (DeepSpeed's top-1 without random token selection, Megatron-LM <c>position</c>). The managed engine keeps the first to arrive.
     /// </summary>
     Unspecified,
+
+    /// <summary>
+    /// No token left behind: the first to arrive, and a token tries its later choices only while the earlier ones were full. Each token ends at one expert at most; a choice that was not tried has no expert (-1). Choices
+    /// are tried one after the other for the whole batch, behind those that were kept (Mesh TensorFlow <c>ntlb</c>).
+    /// </summary>
+    Overflow,
 }
 
 /// <summary>In which order routes arrive at their expert.</summary>
@@ -98,6 +104,7 @@ public sealed record DispatchSpec
         problems.RequireDefined(Offset, $"{path}.offset");
         problems.RequireDefined(Priority, $"{path}.priority");
         problems.Require(double.IsFinite(RenormalizeFloor) && RenormalizeFloor >= 0, $"{path}.renormalize_floor", RenormalizeFloor, "must be finite and not negative");
+        if (Drop == DropPolicy.Overflow) problems.Require(Capacity is not null, $"{path}.drop", Drop, "needs a capacity to overflow");
         Capacity?.Check(problems, $"{path}.capacity");
     }
 }

@@ -14,6 +14,9 @@ public enum GroupScore
 
     /// <summary>The sum of the best floor(k / keep) scores (Megatron-LM).</summary>
     SumOfTopShare,
+
+    /// <summary>The sum of all scores in the group (SAM, Jiang et al. 2021).</summary>
+    Sum,
 }
 
 /// <summary>What the scores of a group that was not kept become.</summary>

@@ -74,7 +74,7 @@ public sealed record RouterSpec
 
     /// <summary>Choices per token K: that of the selection, or E where every expert is taken.</summary>
     [JsonIgnore]
-    public int TopK => Select switch { TopKSelection s => s.K, SparseMixerSelection m => m.K, _ => Experts };
+    public int TopK => Select switch { TopKSelection s => s.K, SparseMixerSelection m => m.K, PrototypeSelection p => p.Count, _ => Experts };
 
     /// <summary>True where the selection adds a per-expert bias.</summary>
     [JsonIgnore]
@@ -160,6 +160,8 @@ public sealed record RouterSpec
             problems.Require(Noise is null, prefix + "noise", Noise, "sparse mixer draws for itself");
         }
 
+        if (Select is PrototypeSelection)
+            problems.Require(Score is { Stage: ScoreStage.BeforeSelection }, prefix + "score.stage", Score?.Stage, "prototypes are scored block by block, before the selection");
         if (Weigh is { BiasedWeights: true })
             problems.Require(UsesSelectionBias && Score is { Stage: ScoreStage.BeforeSelection }, prefix + "weigh.biased_weights", true, "needs a selection bias and scores made before the selection");
         if (Select is ExpertChoiceSelection)

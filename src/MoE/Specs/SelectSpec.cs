@@ -10,6 +10,7 @@ namespace MoE;
 [JsonDerivedType(typeof(ThresholdSelection), "threshold")]
 [JsonDerivedType(typeof(ExpertChoiceSelection), "expert_choice")]
 [JsonDerivedType(typeof(SparseMixerSelection), "sparse_mixer")]
+[JsonDerivedType(typeof(PrototypeSelection), "prototypes")]
 public abstract record SelectSpec
 {
     private protected SelectSpec()
@@ -121,5 +122,18 @@ public sealed record SparseMixerSelection : SelectSpec
     {
         problems.Require(K >= 1 && K <= experts, $"{path}.k", K, $"must be in 1..experts ({experts})");
         problems.Require(double.IsFinite(Jitter) && Jitter >= 0, $"{path}.jitter", Jitter, "must be finite and not negative");
+    }
+}
+
+/// <summary>Experts lie in blocks of equal size (prototypes), each with a softmax of its own, and each token takes the best of every block (M6-T, Yang et al. 2021; Hetu <c>KTop1Gate</c>).</summary>
+public sealed record PrototypeSelection : SelectSpec
+{
+    /// <summary>Blocks, and experts per token; positive, divides E.</summary>
+    public required int Count { get; init; }
+
+    internal override void Check(SpecProblems problems, string path, int experts)
+    {
+        problems.RequirePositive(Count, $"{path}.count");
+        if (Count > 0 && experts > 0) problems.Require(experts % Count == 0, $"{path}.count", Count, $"must divide experts ({experts})");
     }
 }

@@ -27,17 +27,27 @@ internal static class RouterOracle
             weights.AddRange(w);
         }
 
-        return Dispatch(spec, [.. experts], [.. weights]);
+        double[] best = [.. Enumerable.Range(0, tokens).Select(t => Best(spec, logits[(t * e)..((t + 1) * e)], closed ?? new bool[e], padding is not null && padding[t]))];
+        return Dispatch(spec, [.. experts], [.. weights], best);
+    }
+
+    private static double Best(RouterSpec spec, float[] row, bool[] closed, bool padded)
+    {
+        if (padded) return 0;
+        float[] logits = [.. row.Select((l, e) => closed[e] ? float.NegativeInfinity : (float)(l / spec.Score.Temperature))];
+        float[] scores = spec.Score.Stage == ScoreStage.BeforeSelection ? [.. Score(spec.Score.Function, logits).Select(s => s + (float)spec.Score.Offset)] : logits;
+        return scores.Where((_, e) => !closed[e]).Max();
     }
 
     private static (int[] Chosen, double[] Weights) Token(RouterSpec spec, float[] row, float[] bias, bool[] closed)
     {
         float[] logits = [.. row.Select((l, e) => closed[e] ? float.NegativeInfinity : (float)(l / spec.Score.Temperature))];
-        float[] scores = spec.Score.Stage == ScoreStage.BeforeSelection ? Score(spec.Score.Function, logits) : logits;
+        float Raised(float s) => (float)(s + (float)spec.Score.Offset);
+        float[] scores = spec.Score.Stage == ScoreStage.BeforeSelection ? [.. Score(spec.Score.Function, logits).Select(Raised)] : logits;
         int[] chosen = Choose(spec, [.. scores.Zip(bias, static (s, b) => s + b)], closed);
         float[] picked = [.. chosen.Select(c => c < 0 ? float.NegativeInfinity : scores[c])];
-        if (spec.Score.Stage == ScoreStage.AfterSelection) picked = Score(spec.Score.Function, picked);
-        double[] weights = [.. picked.Select((w, j) => chosen[j] < 0 ? 0.0 : w)];
+        if (spec.Score.Stage == ScoreStage.AfterSelection) picked = [.. Score(spec.Score.Function, picked).Select(Raised)];
+        double[] weights = [.. picked.Select((w, j) => chosen[j] < 0 || chosen[j] >= spec.Experts - spec.Weigh.WeightlessExperts ? 0.0 : w)];
         return (chosen, Weigh(spec.Weigh, weights));
     }
 
@@ -54,6 +64,7 @@ internal static class RouterOracle
         {
             ScoreFunction.Sigmoid => l < 0 ? Math.Exp(l) / (1 + Math.Exp(l)) : 1 / (1 + Math.Exp(-l)),
             ScoreFunction.SqrtSoftplus => Math.Sqrt(l > 0 ? l + Math.Log(1 + Math.Exp(-l)) : Math.Log(1 + Math.Exp(l))),
+            ScoreFunction.Relu => l > 0 ? l : 0,
             _ => l,
         }))];
     }
@@ -66,9 +77,10 @@ internal static class RouterOracle
         if (select.Groups is { } groups)
         {
             int size = scores.Length / groups.Count;
-            int best = groups.Score switch { GroupScore.Max => 1, GroupScore.SumOfTopTwo => 2, _ => select.K / groups.Keep };
+            int best = groups.Score switch { GroupScore.Max => 1, GroupScore.SumOfTopTwo => 2, GroupScore.Sum => 0, _ => select.K / groups.Keep };
             float[] groupScores = [.. Enumerable.Range(0, groups.Count).Select(g =>
             {
+                if (groups.Score == GroupScore.Sum) return all.Skip(g * size).Take(size).Where(e => !closed[e]).OrderByDescending(e => scores[e]).Aggregate(0f, (sum, e) => sum + scores[e]);
                 float[] top = [.. all.Skip(g * size).Take(size).Where(e => !closed[e]).Select(e => scores[e]).OrderDescending().Take(best)];
                 return top.Length < best ? float.NegativeInfinity : top.Aggregate(0f, static (a, b) => a + b);
             })];
@@ -102,13 +114,15 @@ internal static class RouterOracle
         return [.. weights.Select(w => (double)(float)(w * weigh.Scale))];
     }
 
-    private static Routed Dispatch(RouterSpec spec, int[] experts, double[] weights)
+    private static Routed Dispatch(RouterSpec spec, int[] experts, double[] weights, double[] best)
     {
         int k = spec.TopK, tokens = experts.Length / k;
         var positions = Enumerable.Repeat(-1, experts.Length).ToArray();
         int? capacity = spec.Dispatch.Capacity?.Of(tokens, spec.Experts, k, training: false, Enumerable.Range(0, spec.Experts).Max(e => experts.Count(x => x == e)));
         bool tokenMajor = capacity is null || spec.Dispatch.Arrival == ArrivalOrder.TokenMajor;
-        int[] arrivals = [.. Enumerable.Range(0, experts.Length).OrderBy(r => tokenMajor ? r : r % k * tokens + r / k).Where(r => experts[r] >= 0)];
+        int[] place = new int[tokens];
+        foreach (var (t, rank) in Enumerable.Range(0, tokens).OrderBy(t => capacity is not null && spec.Dispatch.Priority == TokenPriority.BestScore ? -best[t] : 0).ThenBy(static t => t).Select(static (t, rank) => (t, rank))) place[t] = rank;
+        int[] arrivals = [.. Enumerable.Range(0, experts.Length).OrderBy(r => tokenMajor ? place[r / k] * k + r % k : r % k * tokens + place[r / k]).Where(r => experts[r] >= 0)];
         var queues = Enumerable.Range(0, spec.Experts).Select(static _ => new List<int>()).ToArray();
         foreach (int r in arrivals)
         {

@@ -32,8 +32,47 @@ internal static class RandomSpecs
         {
             Noise = new NoiseSpec { Kind = kind, Scale = 0.5, Use = IsFree(router.Select) ? use : NoiseUse.Scores, TrainingOnly = !always },
             Select = router.Select is TopKSelection top ? top with { Later = new LaterChoices { Rule = rule, Value = value, AfterCapacity = after, InEvaluation = always } } : router.Select,
-            Dispatch = router.Dispatch with { Drop = drop },
+            Dispatch = router.Dispatch with { Drop = drop == DropPolicy.Overflow && router.Dispatch.Capacity is null ? DropPolicy.FirstCome : drop },
         };
+
+    /// <summary>Routers of every selection, with everything that can be combined with it.</summary>
+    public static Gen<RouterSpec> Any { get; } =
+        from router in Noisy
+        from selection in AnySelection(router.Experts)
+        from capacity in Capacity
+        from perSequence in Gen.Bool
+        from places in Gen.Bool
+        from soft in Gen.OneOf(Gen.Const(static () => (CoordinateDescentSpec?)null), Gen.Const(static () => (CoordinateDescentSpec?)new CoordinateDescentSpec { Iterations = 3 }))
+        select Fit(router with
+        {
+            Select = selection ?? router.Select,
+            Weigh = router.Weigh with { SoftTopK = soft },
+            Dispatch = router.Dispatch with { PerSequence = perSequence, PaddingTakesPlaces = places, Capacity = selection is ExpertChoiceSelection ? capacity : router.Dispatch.Capacity },
+        });
+
+    private static Gen<SelectSpec?> AnySelection(int experts) => Gen.OneOf(
+        Gen.Const(static () => (SelectSpec?)null),
+        Gen.Double[0, 1.2].Select(SelectSpec? (p) => new TopPSelection { P = p }),
+        Gen.Select(Gen.Double[-1, 1], Gen.Bool, SelectSpec? (t, least) => new ThresholdSelection { Threshold = t, AtLeastOne = least }),
+        Gen.Select(Gen.Bool, Gen.Bool, SelectSpec? (over, divides) => new ExpertChoiceSelection { OverTokens = over, DividesByCount = divides }),
+        Gen.Select(Gen.Int[1, experts], Gen.Double[0, 1], SelectSpec? (k, jitter) => new SparseMixerSelection { K = k, Jitter = jitter }),
+        Gen.OneOf([.. Enumerable.Range(1, experts).Where(b => experts % b == 0).Select(Gen.Const)]).Select(SelectSpec? (b) => new PrototypeSelection { Count = b }),
+        Gen.Select(Gen.Int[1, experts], Gen.OneOf(BalanceMethod.Sinkhorn, BalanceMethod.LogSinkhorn), Gen.Int[1, 5], SelectSpec? (k, method, n) => new TopKSelection { K = k, Balance = new BatchBalance { Method = method, Iterations = n } }));
+
+    // What a selection asks of the other stages.
+    private static RouterSpec Fit(RouterSpec router)
+    {
+        if (router.Noise is { Use: not NoiseUse.Scores } && !IsFree(router.Select)) router = router with { Noise = router.Noise with { Use = NoiseUse.Scores } };
+        router = router.Select switch
+        {
+            SparseMixerSelection => router with { Noise = null, Score = new ScoreSpec { Stage = ScoreStage.AfterSelection, Temperature = router.Score.Temperature }, Weigh = new WeighSpec { Scale = router.Weigh.Scale } },
+            TopPSelection => router with { Score = router.Score with { Stage = ScoreStage.BeforeSelection, Function = router.Score.Function == ScoreFunction.Identity ? ScoreFunction.Softmax : router.Score.Function } },
+            ExpertChoiceSelection choice => router with { Score = router.Score with { Stage = ScoreStage.BeforeSelection, Function = choice.OverTokens ? ScoreFunction.Softmax : router.Score.Function } },
+            PrototypeSelection => router with { Score = router.Score with { Stage = ScoreStage.BeforeSelection } },
+            _ => router,
+        };
+        return router.Score.Function == ScoreFunction.Identity ? router with { Weigh = router.Weigh with { Normalization = WeightNormalization.None }, Dispatch = router.Dispatch with { RenormalizeAfterDrop = false } } : router;
+    }
 
     public static Gen<MoELayerSpec> Layer { get; } =
         from router in Router
@@ -65,8 +104,8 @@ internal static class RandomSpecs
         from after in Gen.Bool
         select given ? new LaterChoices { Rule = rule, Value = value, Threshold = threshold, AfterCapacity = after, InEvaluation = false } : null;
 
-    private static Gen<ScoreSpec> Score => Gen.Select(Gen.Enum<ScoreFunction>(), Gen.Enum<ScoreStage>(), Gen.Double[0.1, 10],
-        (function, stage, temperature) => new ScoreSpec { Function = function, Stage = stage, Temperature = temperature });
+    private static Gen<ScoreSpec> Score => Gen.Select(Gen.Enum<ScoreFunction>(), Gen.Enum<ScoreStage>(), Gen.Double[0.1, 10], Gen.OneOf(0.0, 0.0, 0.05),
+        (function, stage, temperature, offset) => new ScoreSpec { Function = function, Stage = stage, Temperature = temperature, Offset = offset });
 
     private static Gen<ExpertSpec> Expert =>
         from glu in Gen.Bool
@@ -123,7 +162,8 @@ internal static class RandomSpecs
         from rule in Gen.Enum<EpsilonRule>()
         from single in Gen.Bool
         from scale in Gen.Double[0.5, 3]
-        select new WeighSpec { Normalization = normalization, P = p, Epsilon = epsilon, EpsilonRule = rule, NormalizeSingle = single, Scale = scale };
+        from weightless in Gen.OneOf(0, 0, 1)
+        select new WeighSpec { WeightlessExperts = weightless, Normalization = normalization, P = p, Epsilon = epsilon, EpsilonRule = rule, NormalizeSingle = single, Scale = scale };
 
     private static Gen<DispatchSpec> Dispatch(ScoreFunction function) =>
         from capacity in Gen.OneOf(Gen.Const(static () => (CapacitySpec?)null), Capacity.Select(CapacitySpec? (c) => c))
@@ -131,8 +171,9 @@ internal static class RandomSpecs
         from arrival in Gen.Enum<ArrivalOrder>()
         from offset in Gen.Enum<ChoiceOffset>()
         from again in Gen.Bool
+        from priority in Gen.Enum<TokenPriority>()
         from floor in Gen.OneOf(0.0, 1.1920929e-7)
-        select new DispatchSpec { RenormalizeFloor = floor, Capacity = capacity, Drop = drop, Arrival = arrival, Offset = offset, RenormalizeAfterDrop = again && function != ScoreFunction.Identity };
+        select new DispatchSpec { Priority = priority, RenormalizeFloor = floor, Capacity = capacity, Drop = drop, Arrival = arrival, Offset = offset, RenormalizeAfterDrop = again && function != ScoreFunction.Identity };
 
     private static Gen<CapacitySpec> Capacity =>
         from isFixed in Gen.Bool

@@ -32,7 +32,7 @@ public sealed class SpecJsonTests
         { Small.Replace("\"experts\":8", "\"experts\":8,\"experts\":8", StringComparison.Ordinal), "experts" },
         { Small.Replace("\"experts\":8", "\"Experts\":8", StringComparison.Ordinal), "Experts" },
         { Small.Replace("\"kind\":\"top_k\",", "", StringComparison.Ordinal), "Not a valid RouterSpec" },
-        { Small.Replace("top_k", "top_p", StringComparison.Ordinal), "top_p" },
+        { Small.Replace("top_k", "top_q", StringComparison.Ordinal), "top_q" },
         { Small.Replace("\"top_k\"", "0", StringComparison.Ordinal), "Not a valid RouterSpec" },
         { Small.Replace("{\"kind\":\"top_k\",\"k\":2}", "null", StringComparison.Ordinal), "select" },
         { With("\"unknown\":1"), "unknown" },

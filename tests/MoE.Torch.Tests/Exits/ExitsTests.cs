@@ -50,7 +50,14 @@ public sealed class ExitsTests
         var seen = new List<long>();
         nn.Module<Tensor, Tensor> Counted(nn.Module<Tensor, Tensor> block) => new Counting(block, seen);
         var chain = new EarlyExitChain([Counted(nn.Linear(4, 4)), Counted(nn.Linear(4, 4)), Counted(nn.Linear(4, 4))], [nn.Linear(4, 3), nn.Linear(4, 3), nn.Linear(4, 3)], EarlyExitChain.AtConfidence(0.45));
-        var x = randn(64, 4) * 2;
+        // The same weights in every run: with others all samples may leave at one exit.
+        ulong seed = 40;
+        using (no_grad())
+        {
+            foreach (var parameter in chain.parameters()) parameter.copy_(tensor(Specs.Random((int)parameter.numel(), seed++, 0.6f), parameter.shape));
+        }
+
+        var x = tensor(Specs.Random(256, 39, 2), 64, 4);
         var all = chain.all(x);
         seen.Clear();
         var (answer, exit) = chain.run(x);
@@ -59,7 +66,8 @@ public sealed class ExitsTests
         for (int b = 0; b < 64; b++) Assert.True(allclose(all[(int)exits[b]][b], answer[b], 1e-5, 1e-6));
         float[][] confidence = [.. all.Select(static a => HostReads.Single(a.softmax(-1).amax([-1L])))];
         for (int b = 0; b < 64; b++) Assert.Equal(exits[b], ExitRules.Threshold([confidence[0][b], confidence[1][b], confidence[2][b]], 0.45));
-        Assert.Equal([64, exits.Count(static e => e > 0), exits.Count(static e => e > 1)], seen);
+        // A block that nobody reaches does not run.
+        Assert.Equal(new long[] { 64, exits.Count(static e => e > 0), exits.Count(static e => e > 1) }.Where(static n => n > 0), seen);
     }
 
     [Fact]
