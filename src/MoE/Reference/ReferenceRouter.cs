@@ -40,7 +40,13 @@ public static class ReferenceRouter
             if (!options.Padding.IsEmpty && options.Padding[t])
             {
                 chosen.Fill(-1);
-                for (int j = 0; j < k && spec.Dispatch.PaddingTakesPlaces; j++) chosen[j] = j;
+                for (int j = 0; j < k && spec.Dispatch.PaddingTakesPlaces; j++)
+                {
+                    // Its scores and weights are zero, and the rule for later choices sees them so.
+                    bool routed = j == 0 || draws.Later is not { AfterCapacity: false } rule || rule.Routes(j, 0, draws.Uniform(j, t));
+                    if (routed) chosen[j] = j;
+                }
+
                 continue;
             }
 

@@ -15,6 +15,8 @@ public sealed class AnyRouterTests
         {
             // libtorch's own order, and rules whose outcome hangs on the last bit of a sum.
             if (spec.Ties == TieRule.Native || spec.Dispatch.Drop is DropPolicy.Unspecified or DropPolicy.HeaviestWeight) return;
+            // An overflowing router hides the choices it did not try, and with them a near tie of iterations that differ in the last bit; the weights' sum would show it.
+            if (spec.Dispatch.Drop == DropPolicy.Overflow && spec.Select is TopKSelection { Balance: not null }) return;
             int tokens = sequences * length, e = spec.Experts;
             float[] logits = Distinct(tokens * e, seed);
             float[] bias = spec.UsesSelectionBias ? Distinct(e, seed) : [];
@@ -30,7 +32,7 @@ public sealed class AnyRouterTests
             if (!expected.ExpertIds.SequenceEqual(actual.ExpertIds))
             {
                 // A choice that single and double precision see differently must be a near tie: then the given experts agree.
-                Assert.True(NearTie(logits, spec, options, expected, actual), "other experts, and no tie");
+                Assert.True(NearTie(spec, expected, actual), "other experts, and no tie");
                 return;
             }
 
@@ -51,7 +53,7 @@ public sealed class AnyRouterTests
         return [.. order.Select(i => (i - count / 2) * 0.01f + 0.003f)];
     }
 
-    private static bool NearTie(float[] logits, RouterSpec spec, in RouteOptions options, TopKRouting expected, TopKRouting actual)
+    private static bool NearTie(RouterSpec spec, TopKRouting expected, TopKRouting actual)
     {
         int k = spec.TopK, e = spec.Experts;
         for (int r = 0; r < expected.RouteCount; r++)
@@ -62,12 +64,11 @@ public sealed class AnyRouterTests
             float Of(int expert) => expert < 0 ? float.NaN : scores[expert];
             float a = Of(expected.ExpertIds[r]), b = Of(actual.ExpertIds[r]);
             // Saturated or equal scores, a threshold within rounding, a mass within rounding, or a balanced choice, whose iterations differ in the last bit.
-            bool near = Math.Abs(a - b) <= 1e-5 * Math.Max(1, Math.Abs(a)) || float.IsNaN(a) || float.IsNaN(b) || spec.Select is TopKSelection { Balance: not null } or SparseMixerSelection || spec.Noise is not null
+            bool near = Math.Abs(a - b) <= 1e-5 * Math.Max(1, Math.Abs(a)) || ((float.IsNaN(a) || float.IsNaN(b)) && spec.Select is TopPSelection or ThresholdSelection) || spec.Select is TopKSelection { Balance: not null } or SparseMixerSelection || spec.Noise is not null
                 || spec.Select is TopKSelection { Groups: not null } or ExpertChoiceSelection;
             if (!near) return false;
         }
 
-        _ = logits.Length + options.SequenceLength;
         return true;
     }
 }
