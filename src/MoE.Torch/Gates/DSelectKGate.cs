@@ -89,11 +89,13 @@ public sealed class DSelectKGate : TorchGate
     }
 
     /// <inheritdoc/>
+    /// <exception cref="ArgumentException">A shape or type is wrong; or, on the CPU, an unpadded token is not finite.</exception>
     public override RoutingTensors forward(Tensor tokens, GateContext context)
     {
         ArgumentNullException.ThrowIfNull(context);
         using var scope = NewDisposeScope();
         var (weights_TE, _) = select(context.Selector ?? tokens);
+        LogitCheck.Throw(weights_TE, context, "weights");
         var wide_TE = weights_TE.dtype is ScalarType.Float32 or ScalarType.Float64 ? weights_TE : weights_TE.to(ScalarType.Float32);
         var map_TE = wide_TE.gt(0);
         if (context.ClosedExperts is { } closed) map_TE = map_TE.logical_and(closed.logical_not());

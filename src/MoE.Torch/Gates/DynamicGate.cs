@@ -68,11 +68,13 @@ public sealed class DynamicGate : TorchGate
 
     /// <summary>Weights are one over the number of the token's experts, with the straight-through gradient.</summary>
     /// <inheritdoc/>
+    /// <exception cref="ArgumentException">A shape or type is wrong; or, on the CPU, an unpadded token is not finite.</exception>
     public override RoutingTensors forward(Tensor tokens, GateContext context)
     {
         ArgumentNullException.ThrowIfNull(context);
         using var scope = NewDisposeScope();
         var (scores_TE, above_TE) = Compare(context.Selector ?? tokens);
+        LogitCheck.Throw(scores_TE, context, "scores");
         var map_TE = above_TE.gt(0);
         var choice_TE = above_TE.sign().sub(above_TE).detach().add(above_TE);
         if (!training && tokens.shape[0] > 0)

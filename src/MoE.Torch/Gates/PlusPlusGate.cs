@@ -63,8 +63,10 @@ public sealed class PlusPlusGate : SpecGate
         if (_std is { } std)
         {
             var centred_TE = logits_TE.sub(logits_TE.mean([1], keepdim: true));
-            var deviation_T1 = centred_TE.square().sum(1, keepdim: true).div(Spec.Experts - 1).sqrt();
-            routed_TE = logits_TE.div(Dispatching.OneWhereZero(deviation_T1.div(std)));
+            // Equal logits stay as they are; the root is kept off zero, where its gradient is infinite.
+            var variance_T1 = centred_TE.square().sum(1, keepdim: true).div(Spec.Experts - 1);
+            var deviation_T1 = variance_T1.masked_fill(variance_T1.eq(0), std * std).sqrt();
+            routed_TE = logits_TE.div(deviation_T1.div(std));
         }
 
         return SpecRouting.route(routed_TE, Spec, selection_bias, context, training).WithLogits(logits_TE.alias()).MoveToOuterDisposeScope();
