@@ -27,7 +27,6 @@ internal static class HostReads
         return Read<bool>(tensor);
     }
 
-    /// <summary>Routes of the longest queue.</summary>
     /// <summary>The sum of counts.</summary>
     public static long Count(Tensor counts_E)
     {
@@ -35,6 +34,7 @@ internal static class HostReads
         return counts_E.sum().item<long>();
     }
 
+    /// <summary>Routes of the longest queue.</summary>
     public static int Longest(Tensor experts_TK, int experts)
     {
         using var scope = NewDisposeScope();

@@ -25,3 +25,19 @@ internal static class LogitCheck
             : new ArgumentException($"{name}[{token}, *]: every open expert has -infinity; one must be finite", name);
     }
 }
+
+/// <summary>Refuses ids that name nothing. Only CPU tensors are looked at.</summary>
+internal static class IdCheck
+{
+    /// <summary>Every id is in least..end-1.</summary>
+    public static void Throw(Tensor ids, long least, long end, string name)
+    {
+        if (ids.device_type != DeviceType.CPU || ids.numel() == 0) return;
+        using var scope = NewDisposeScope();
+        var bad = ids.lt(least).logical_or(ids.ge(end)).flatten();
+        if (!bad.any().item<bool>()) return;
+        long at = bad.to(ScalarType.Int64).argmax().item<long>();
+        string where = ids.dim() == 2 ? $"{at / ids.shape[1]}, {at % ids.shape[1]}" : $"{at}";
+        throw new ArgumentException($"{name}[{where}] = {ids.flatten()[at].item<long>()}: must be {(least < 0 ? "-1 (none) or " : "")}in 0..{end - 1}", name);
+    }
+}

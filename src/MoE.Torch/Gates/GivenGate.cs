@@ -27,7 +27,7 @@ public sealed class GivenGate : TorchGate
 
     /// <inheritdoc/>
     /// <exception cref="InvalidOperationException">The context gives no experts.</exception>
-    /// <exception cref="ArgumentException">They are not [T, K] int64.</exception>
+    /// <exception cref="ArgumentException">They are not [T, K] int64; or, on the CPU, one is not an expert.</exception>
     public override RoutingTensors forward(Tensor tokens, GateContext context)
     {
         ArgumentNullException.ThrowIfNull(tokens);
@@ -35,6 +35,7 @@ public sealed class GivenGate : TorchGate
         var given = context.GivenExperts ?? throw new InvalidOperationException("context.GivenExperts is null; this gate chooses nothing by itself");
         if (given.dim() != 2 || given.shape[0] != tokens.shape[0] || given.shape[1] != _choices || given.dtype != ScalarType.Int64)
             throw new ArgumentException($"givenExperts is {given.dtype} {TensorGuard.Shape(given)}; must be Int64 [{tokens.shape[0]}, {_choices}]", nameof(context));
+        if (!context.SkipLogitCheck) IdCheck.Throw(given, -1, Experts, "givenExperts");
         using var scope = NewDisposeScope();
         return GivenRouting.Even(Experts, given, tokens, context).MoveToOuterDisposeScope();
     }

@@ -33,17 +33,19 @@ public sealed class TableGate : TorchGate
     }
 
     /// <summary>The experts of ids, [T, K] int64: what a scoring gate takes as <see cref="GateContext.GivenExperts"/>, so that hashing chooses and scores weigh (DeepSeek-V4).</summary>
-    /// <param name="ids">[T] int64, each in the table; out of range is libtorch's error on the CPU.</param>
+    /// <param name="ids">[T] int64, each in the table.</param>
+    /// <exception cref="ArgumentException">They are not [T] int64; or, on the CPU, an id is not in the table.</exception>
     public Tensor given_experts(Tensor ids)
     {
         ArgumentNullException.ThrowIfNull(ids);
         TensorGuard.Vector(ids, ids.numel(), ScalarType.Int64, nameof(ids));
+        IdCheck.Throw(ids, 0, table.shape[0], nameof(ids));
         return table.index_select(0, ids);
     }
 
     /// <inheritdoc/>
     /// <exception cref="InvalidOperationException">The context carries no ids of this kind.</exception>
-    /// <exception cref="ArgumentException">They are not [T] int64.</exception>
+    /// <exception cref="ArgumentException">They are not [T] int64; or, on the CPU, an id is not in the table.</exception>
     public override RoutingTensors forward(Tensor tokens, GateContext context)
     {
         ArgumentNullException.ThrowIfNull(tokens);

@@ -154,7 +154,12 @@ public static class TorchRouterLosses
     {
         ArgumentNullException.ThrowIfNull(std);
         TensorGuard.Matrix(clean, clean.shape[^1], nameof(clean));
-        TensorGuard.Matrix(noisy, clean.shape[1], nameof(noisy));
+        foreach (var (other, name) in new[] { (noisy, nameof(noisy)), (thresholds ?? noisy, nameof(thresholds)), (compared ?? noisy, nameof(compared)) })
+        {
+            TensorGuard.Matrix(other, clean.shape[1], name);
+            if (other.shape[0] != clean.shape[0]) throw new ArgumentException($"{name} has shape {TensorGuard.Shape(other)}; must be {TensorGuard.Shape(clean)}", name);
+        }
+
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(choices);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(choices, clean.shape[1]);
         using var scope = NewDisposeScope();
@@ -170,11 +175,14 @@ public static class TorchRouterLosses
     /// <param name="threshold">[T, 1].</param>
     /// <param name="std">Standard deviation of the noise, positive.</param>
     /// <returns>[E].</returns>
+    /// <exception cref="ArgumentException">A shape is wrong, or the deviation is not positive.</exception>
     public static Tensor threshold_load(Tensor values, Tensor threshold, double std)
     {
         ArgumentNullException.ThrowIfNull(threshold);
         TensorGuard.Matrix(values, values.shape[^1], nameof(values));
         if (!(std > 0)) throw new ArgumentOutOfRangeException(nameof(std), std, "must be positive");
+        if (threshold.dim() != 2 || threshold.shape[0] != values.shape[0] || threshold.shape[1] != 1)
+            throw new ArgumentException($"threshold has shape {TensorGuard.Shape(threshold)}; must be [{values.shape[0]}, 1]", nameof(threshold));
         using var scope = NewDisposeScope();
         return normal_cdf(Wide(values).sub(threshold).div(std)).sum(0L).MoveToOuterDisposeScope();
     }
@@ -190,6 +198,8 @@ public static class TorchRouterLosses
     {
         ArgumentNullException.ThrowIfNull(experts);
         TensorGuard.Matrix(noisy, scores.shape[^1], nameof(noisy));
+        if (experts.dim() != 2 || experts.shape[0] != noisy.shape[0] || experts.shape[1] == 0)
+            throw new ArgumentException($"experts has shape {TensorGuard.Shape(experts)}; must be [{noisy.shape[0]}, K]", nameof(experts));
         using var scope = NewDisposeScope();
         var threshold_T1 = noisy.gather(1, experts.narrow(1, experts.shape[1] - 1, 1));
         var load_E = threshold_load(scores, threshold_T1, noise / scores.shape[1]);
