@@ -33,8 +33,6 @@ internal sealed class RouterGraph
             yield return new SpecProblem(prefix + "weigh.biased_weights", "true", "is not exported");
         if (spec.Weigh.WeightlessExperts > 0 || spec.Weigh.SoftTopK is not null)
             yield return new SpecProblem(prefix + "weigh", spec.Weigh.ToString(), "weightless experts and soft top-k are not exported");
-        if (spec.Select is TopKSelection { Groups.Score: GroupScore.Sum })
-            yield return new SpecProblem(prefix + "select.groups.score", "Sum", "is not exported");
         if (spec.Schedules is not null)
             yield return new SpecProblem(prefix + "schedules", "given", "a graph has no training step; export RouterSpec.At(step)");
     }
@@ -120,9 +118,8 @@ internal sealed class RouterGraph
     {
         int size = _spec.Experts / limit.Count;
         string grouped = _g.Op("Reshape", "grouped", [choice, _g.List(-1, limit.Count, size)]);
-        string best = limit.Score == GroupScore.Max
-            ? _g.Op("ReduceMax", "group_scores", [grouped, _g.List(2)], OnnxAttribute.Int("keepdims", 0))
-            : _g.Op("ReduceSum", "group_scores", [TopK(grouped, limit.Score == GroupScore.SumOfTopTwo ? 2 : k / limit.Keep, "group_top").Values, _g.List(2)], OnnxAttribute.Int("keepdims", 0));
+        string counted = limit.Score is GroupScore.Max or GroupScore.Sum ? grouped : TopK(grouped, limit.Score == GroupScore.SumOfTopTwo ? 2 : k / limit.Keep, "group_top").Values;
+        string best = _g.Op(limit.Score == GroupScore.Max ? "ReduceMax" : "ReduceSum", "group_scores", [counted, _g.List(2)], OnnxAttribute.Int("keepdims", 0));
         string kept = TopK(best, limit.Keep, "group_kept").Indices;
         string none = _g.Op("ConstantOfShape", "group_none", [_g.Op("Shape", "group_shape", [best])]);
         string ones = _g.Op("ConstantOfShape", "group_ones", [_g.Op("Shape", "group_kept_shape", [kept])], OnnxAttribute.Tensor("value", OnnxTensor.Create<float>("", new[] { 1f }, 1)));

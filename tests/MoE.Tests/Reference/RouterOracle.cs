@@ -147,7 +147,7 @@ internal static class RouterOracle
         {
             for (int t = 0; t < tokens; t++)
             {
-                double sum = settled.Skip(t * k).Take(k).Sum();
+                double sum = Math.Max(settled.Skip(t * k).Take(k).Sum(), spec.Dispatch.RenormalizeFloor);
                 for (int j = 0; j < k && sum != 0; j++) settled[t * k + j] /= sum;
             }
         }
