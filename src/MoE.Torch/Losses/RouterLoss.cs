@@ -65,6 +65,15 @@ public sealed class RouterLoss
         return TorchRouterLosses.switch_load_balancing(p_TE, routing.Load(), (int)routing.Choices, padding).MoveToOuterDisposeScope();
     });
 
+    /// <summary>Load balancing sequence by sequence, 1 when balanced: <see cref="TorchRouterLosses.sequence_load_balancing"/> over the sequences of the context. Finer than a batch: every sequence has to be balanced.</summary>
+    /// <param name="coefficient">Often 0.0001 (DeepSeek-V3).</param>
+    public static RouterLoss SequenceLoadBalancing(double coefficient) => new("sequence_load_balancing", coefficient, static (routing, padding) =>
+    {
+        using var scope = NewDisposeScope();
+        var p_TE = TorchRouterLosses.normalized_scores(Need(routing.Logits, "logits"), routing.Spec?.Score.Function ?? ScoreFunction.Softmax);
+        return TorchRouterLosses.sequence_load_balancing(p_TE, routing.ToMap(kept: false), routing.SequenceLength, (int)routing.Choices, padding).MoveToOuterDisposeScope();
+    });
+
     /// <summary>Router z-loss: <see cref="TorchRouterLosses.z_loss"/>.</summary>
     /// <param name="coefficient">Often 0.001.</param>
     public static RouterLoss ZLoss(double coefficient) => new("z_loss", coefficient, static (routing, padding) =>

@@ -15,6 +15,9 @@ public sealed record RouterSchedules
     /// <summary><see cref="CapacitySpec.Factor"/> of a spec whose capacity has a factor; not negative at any step.</summary>
     public ScheduleSpec? CapacityFactor { get; init; }
 
+    /// <summary><see cref="NoiseSpec.Scale"/> of a spec with noise; not negative at any step. Falling to 0 is the usual course: explore first.</summary>
+    public ScheduleSpec? NoiseScale { get; init; }
+
     internal RouterSpec Apply(RouterSpec spec, long step)
     {
         spec = spec with { Schedules = null };
@@ -22,6 +25,7 @@ public sealed record RouterSchedules
         if (K is not null && spec.Select is TopKSelection select) spec = spec with { Select = select with { K = ScheduleSpec.Whole(K.At(step)) } };
         if (CapacityFactor is not null && spec.Dispatch.Capacity is { } capacity)
             spec = spec with { Dispatch = spec.Dispatch with { Capacity = capacity with { Factor = CapacityFactor.At(step) } } };
+        if (NoiseScale is not null && spec.Noise is { } noise) spec = spec with { Noise = noise with { Scale = NoiseScale.At(step) } };
         return spec;
     }
 
@@ -34,6 +38,12 @@ public sealed record RouterSchedules
         {
             problems.Require(CapacityFactor!.Lowest >= 0, $"{path}.capacity_factor", CapacityFactor.Lowest, "must not be negative at any step");
             problems.Require(spec.Dispatch?.Capacity?.Factor is not null, $"{path}.capacity_factor", "given", "the spec has no dispatch.capacity.factor to schedule");
+        }
+
+        if (IsSound(NoiseScale, problems, $"{path}.noise_scale"))
+        {
+            problems.Require(NoiseScale!.Lowest >= 0, $"{path}.noise_scale", NoiseScale.Lowest, "must not be negative at any step");
+            problems.Require(spec.Noise is not null, $"{path}.noise_scale", "given", "the spec has no noise to schedule");
         }
     }
 

@@ -31,6 +31,8 @@ public sealed class RouterSchedulesTests
         { With(new RouterSchedules { K = new LinearSchedule { From = 4, To = 0.49, Steps = 9 } }), "schedules.k = 0: must be in 1..experts (8)" },
         { With(new RouterSchedules { K = new ConstantSchedule { Constant = 1e300 } }), "schedules.k = 2147483646: must be in 1..experts (8)" },
         { With(new RouterSchedules { CapacityFactor = new LinearSchedule { From = 1, To = -1, Steps = 9 } }), "schedules.capacity_factor = -1: must not be negative at any step" },
+        { With(new RouterSchedules { NoiseScale = new ConstantSchedule { Constant = 1 } }), "schedules.noise_scale = given: the spec has no noise to schedule" },
+        { With(new RouterSchedules { NoiseScale = new LinearSchedule { From = 1, To = -0.5, Steps = 9 } }) with { Noise = new NoiseSpec() }, "schedules.noise_scale = -0.5: must not be negative at any step" },
         { With(new RouterSchedules { K = new ConstantSchedule { Constant = 1 } }) with { Select = new AllSelection() }, "schedules.k = given: the selection (AllSelection) has no k to schedule" },
         { With(new RouterSchedules { CapacityFactor = new ConstantSchedule { Constant = 1 } }) with { Dispatch = DispatchSpec.Dropless }, "schedules.capacity_factor = given: the spec has no dispatch.capacity.factor to schedule" },
         {
@@ -188,5 +190,21 @@ public sealed class RouterSchedulesTests
         var weights = new WeightDictionary();
         foreach (var (name, shape) in WeightNames.Of(spec)) weights.Add(name, new float[shape.Aggregate(1, static (a, b) => a * b)], shape);
         return weights;
+    }
+
+    [Fact]
+    public void Noise_fades_out()
+    {
+        var spec = s_plain with { Noise = new NoiseSpec(), Schedules = new RouterSchedules { NoiseScale = new LinearSchedule { From = 2, To = 0, Steps = 10 } } };
+        Assert.Equal(2, spec.At(0).Noise!.Scale);
+        Assert.Equal(1, spec.At(5).Noise!.Scale);
+        Assert.Equal(0, spec.At(99).Noise!.Scale);
+        Assert.Null(spec.At(5).Schedules);
+        Assert.Equal(spec, RouterSpec.FromJson(spec.ToJson()));
+        // The last step routes as a router without noise.
+        float[] logits = Draw.Normal(6 * spec.Experts, 1);
+        var options = new RouteOptions { Noise = new SeededNoise(1), Training = true };
+        Assert.Equal(ReferenceRouter.Route(logits, s_plain).ExpertIds.ToArray(), ReferenceRouter.Route(logits, spec.At(10), options).ExpertIds.ToArray());
+        Assert.NotEqual(ReferenceRouter.Route(logits, s_plain).Weights.ToArray(), ReferenceRouter.Route(logits, spec.At(0), options).Weights.ToArray());
     }
 }

@@ -195,4 +195,44 @@ public sealed class BalanceTests
         using var shut = gate.call(x, new GateContext { ClosedExperts = tensor(new[] { true, false, false }) });
         Assert.Equal([false, true, false, false, false, true], shut.ToMap().data<bool>().ToArray());
     }
+
+    [Fact]
+    public void A_global_balance_holds_scores_against_the_mean_load_of_the_step()
+    {
+        using var scope = NewDisposeScope();
+        using var balance = new GlobalLoadBalance(2);
+        var first = tensor(new float[] { 0.9f, 0.1f, 0.8f, 0.2f }, 2, 2);
+        var second = first.flip(1);
+        // Alone each micro-batch is lopsided: 2 / 4 * (1.7 * 2).
+        Assert.Equal(1.7, balance.of(first, tensor(new long[] { 2, 0 }), 1).item<float>(), 1e-6);
+        // Together they are balanced: 2 / 4 * (0.3 * 1 + 1.7 * 1).
+        Assert.Equal(1, balance.of(second, tensor(new long[] { 0, 2 }), 1).item<float>(), 1e-6);
+        using var copy = new GlobalLoadBalance(2);
+        copy.load_state_dict(balance.state_dict());
+        Assert.Equal([2L, 2], copy.Load.data<long>().ToArray());
+        balance.step();
+        Assert.Equal(1.7, balance.of(second, tensor(new long[] { 0, 2 }), 1).item<float>(), 1e-6);
+        balance.eval();
+        balance.of(second, tensor(new long[] { 0, 2 }), 1);
+        Assert.Equal(2, balance.Load.sum().item<long>());
+        Assert.Throws<ArgumentException>(() => balance.observe(tensor(new long[] { 1 })));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new GlobalLoadBalance(0));
+    }
+
+    [Fact]
+    public void Losses_of_sequences_and_of_the_global_batch_go_with_a_layer()
+    {
+        using var scope = NewDisposeScope();
+        using var gate = new TopKGate(Specs.TopK(4, 2), 3);
+        using var balance = new GlobalLoadBalance(4);
+        var x = randn([12, 3], generator: new Generator(2));
+        using var routing = gate.call(x, new GateContext { SequenceLength = 4 });
+        var p = TorchRouterLosses.normalized_scores(routing.Logits!, ScoreFunction.Softmax);
+        var loss = RouterLoss.SequenceLoadBalancing(0.5).Of(routing, null);
+        Assert.Equal(0.5 * TorchRouterLosses.sequence_load_balancing(p, routing.ToMap(), 4, 2).item<float>(), loss.item<float>(), 1e-6);
+        var global = balance.Loss(0.1).Of(routing, null);
+        Assert.Equal(0.1 * TorchRouterLosses.switch_load_balancing(p, routing.Load(), 2).item<float>(), global.item<float>(), 1e-6);
+        loss.add(global).backward();
+        Assert.True(gate.parameters().All(static w => w.grad!.abs().sum().item<float>() > 0));
+    }
 }
