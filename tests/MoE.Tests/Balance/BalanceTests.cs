@@ -43,8 +43,10 @@ public sealed class BalanceTests
         }
 
         Assert.True(auction.Score(scores) <= best.Score(scores) + 1e-6);
-        Assert.True(auction.Score(scores) >= 0.99 * best.Score(scores));
-    }, iter: 200);
+        // An auction whose bids rise by epsilon is within epsilon per token of the best; the peer's is a fiftieth of the range.
+        double epsilon = Math.Max((scores.Max() - scores.Min()) / 50, 1e-4);
+        Assert.True(auction.Score(scores) >= best.Score(scores) - 12 * epsilon - 1e-5);
+    }, iter: 2000);
 
     [Fact]
     public void The_best_assignment_is_the_best_of_all() => Gen.Float[-2, 2].Array[12].Sample(static scores =>
