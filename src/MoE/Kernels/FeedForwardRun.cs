@@ -1,0 +1,265 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace MoE;
+
+/// <summary>
+/// One chunk of tokens through the experts, as items for a team: rows are gathered into blocks; every (expert, group of panels) makes its part of the hidden numbers; every column panel of the output adds up the experts in
+/// ascending order. Which thread takes an item changes no bit of the result.
+/// </summary>
+internal sealed unsafe class FeedForwardRun : IKernelJob
+{
+    // Panels of one item of the first product: enough work to be worth a claim, few enough to share.
+    private const int Group = 4;
+    // 64 KB ahead in a stream of weights that is read once.
+    private const int Distance = 16384;
+
+    private enum Phase
+    {
+        Gather,
+        First,
+        Down,
+    }
+
+    private struct Block
+    {
+        public int Expert, Row, Rows;
+        public long Gathered, Hidden;
+    }
+
+    private struct Slice
+    {
+        public int FirstBlock, Blocks, FirstItem;
+    }
+
+    private Block[] _blocks = [];
+    private Slice[] _slices = [];
+    private int[] _tokens = [];
+    private float[] _weights = [];
+    private int[] _cursors = [];
+    private int _blockCount, _sliceCount, _rowCount, _items;
+    private long _gathered, _hiddenLength;
+    private Phase _phase;
+    private PackedExpert[] _experts = [];
+    private ExpertSpec _spec = null!;
+    private KernelPath _path;
+    private int _width, _from, _to;
+    // Experts below this have their weights on the input.
+    private int _inputWeighted;
+    private float* _x, _y, _rows, _hidden;
+
+    /// <summary>A copy of the first E of E + 1 offsets, in memory of the run's own.</summary>
+    public Span<int> Cursors(ReadOnlySpan<int> offsets)
+    {
+        int experts = offsets.Length - 1;
+        if (_cursors.Length < experts) _cursors = new int[experts];
+        offsets[..experts].CopyTo(_cursors);
+        return _cursors.AsSpan(0, experts);
+    }
+
+    /// <summary>Begins a chunk of tokens from..to-1. Where weights go to the input they do so for the first <paramref name="routed"/> experts only: a shared expert's is always on its output.</summary>
+    public void Begin(PackedExpert[] experts, ExpertSpec spec, KernelPath path, int width, int routed, bool weighsInput, int from, int to)
+    {
+        (_experts, _spec, _path, _width, _inputWeighted, _from, _to) = (experts, spec, path, width, weighsInput ? routed : 0, from, to);
+        _blockCount = _sliceCount = _rowCount = _items = 0;
+        _gathered = _hiddenLength = 0;
+    }
+
+    /// <summary>Adds a row to the expert of the next <see cref="EndExpert"/>.</summary>
+    public void AddRow(int token, float weight)
+    {
+        if (_rowCount == _tokens.Length)
+        {
+            Array.Resize(ref _tokens, Math.Max(64, 2 * _rowCount));
+            Array.Resize(ref _weights, _tokens.Length);
+        }
+
+        (_tokens[_rowCount], _weights[_rowCount]) = (token, weight);
+        _rowCount++;
+    }
+
+    /// <summary>The rows since the last end are those of this expert; experts end in ascending order. They are evened out over blocks: 16 rows are 8 and 8.</summary>
+    public void EndExpert(int expert)
+    {
+        int start = _blockCount == 0 ? 0 : _blocks[_blockCount - 1].Row + _blocks[_blockCount - 1].Rows, rows = _rowCount - start;
+        if (rows == 0) return;
+        int count = (rows + Tiles.MaxRows - 1) / Tiles.MaxRows, least = rows / count, more = rows % count;
+        if (_blockCount + count > _blocks.Length) Array.Resize(ref _blocks, Math.Max(_blockCount + count, 2 * _blocks.Length));
+        if (_sliceCount == _slices.Length) Array.Resize(ref _slices, Math.Max(16, 2 * _slices.Length));
+        _slices[_sliceCount++] = new Slice { FirstBlock = _blockCount, Blocks = count, FirstItem = _items };
+        _items += (_experts[expert].FirstPanels + Group - 1) / Group;
+        for (int b = 0; b < count; b++)
+        {
+            int n = least + (b < more ? 1 : 0);
+            _blocks[_blockCount++] = new Block { Expert = expert, Row = start, Rows = n, Gathered = _gathered, Hidden = _hiddenLength };
+            start += n;
+            _gathered += (long)n * _width;
+            _hiddenLength += (long)n * _experts[expert].Inner;
+        }
+    }
+
+    /// <summary>Computes y for the chunk's tokens, every number of it.</summary>
+    public void Compute(float* x, float* y, MoEWorkspace workspace)
+    {
+        _x = x;
+        _y = y;
+        _rows = workspace.Rows(_gathered);
+        _hidden = workspace.Hidden(_hiddenLength);
+        var team = workspace.Team;
+        _phase = Phase.Gather;
+        team.Run(this, _blockCount);
+        _phase = Phase.First;
+        team.Run(this, _items);
+        _phase = Phase.Down;
+        team.Run(this, (_width + Tiles.Columns - 1) / Tiles.Columns);
+    }
+
+    /// <inheritdoc/>
+    public void Run(int item, int worker)
+    {
+        switch (_phase)
+        {
+            case Phase.Gather:
+                Gather(_blocks[item]);
+                break;
+            case Phase.First:
+                First(item);
+                break;
+            default:
+                Down(item);
+                break;
+        }
+    }
+
+    private void Gather(in Block block)
+    {
+        float* to = _rows + block.Gathered;
+        int n = block.Rows;
+        for (int r = 0; r < n; r++)
+        {
+            float* from = _x + (long)_tokens[block.Row + r] * _width;
+            if (block.Expert < _inputWeighted)
+            {
+                float w = _weights[block.Row + r];
+                for (int k = 0; k < _width; k++) to[(long)k * n + r] = w * from[k];
+            }
+            else
+            {
+                for (int k = 0; k < _width; k++) to[(long)k * n + r] = from[k];
+            }
+        }
+    }
+
+    [SkipLocalsInit]
+    private void First(int item)
+    {
+        int s = SliceOf(item);
+        ref readonly var slice = ref _slices[s];
+        var expert = _experts[_blocks[slice.FirstBlock].Expert];
+        int from = (item - slice.FirstItem) * Group, to = Math.Min(from + Group, expert.FirstPanels);
+        float* tile = stackalloc float[Tiles.MaxRows * Tiles.Columns + 16];
+        tile = Aligned(tile);
+        for (int p = from; p < to; p++)
+        {
+            for (int b = 0; b < slice.Blocks; b++)
+            {
+                ref readonly var block = ref _blocks[slice.FirstBlock + b];
+                float* weights = expert.First(p);
+                float* ahead = slice.Blocks == 1 ? weights + Distance : b == 1 && p + 1 < expert.FirstPanels ? expert.First(p + 1) : null;
+                Tiles.Multiply(_path, block.Rows, _rows + block.Gathered, weights, _width, tile, ahead);
+                Activate(expert, p, block, tile);
+            }
+        }
+    }
+
+    // The tile becomes columns of the block's hidden numbers, [F, rows], as the second product reads them.
+    private void Activate(PackedExpert expert, int panel, in Block block, float* tile)
+    {
+        int n = block.Rows, count = Math.Min(expert.Half, expert.Inner - panel * expert.Half);
+        float* to = _hidden + block.Hidden + (long)panel * expert.Half * n;
+        float* bias = expert.FirstBias(panel);
+        var l = Vector512.Load(bias);
+        var h = Vector512.Load(bias + 16);
+        for (int r = 0; r < n; r++)
+        {
+            float* row = tile + r * Tiles.Columns;
+            var a = Vector512.Load(row);
+            var b = Vector512.Load(row + 16);
+            if (expert.HasFirstBias) (a, b) = (a + l, b + h);
+            if (_spec.Form == ExpertForm.Glu)
+            {
+                Epilogues.Glu(_spec, a, b).Store(row);
+            }
+            else
+            {
+                Epilogues.Apply(_spec.Activation, (float)_spec.Alpha, a).Store(row);
+                Epilogues.Apply(_spec.Activation, (float)_spec.Alpha, b).Store(row + 16);
+            }
+        }
+
+        for (int j = 0; j < count; j++)
+        {
+            for (int r = 0; r < n; r++) to[(long)j * n + r] = tile[r * Tiles.Columns + j];
+        }
+    }
+
+    [SkipLocalsInit]
+    private void Down(int panel)
+    {
+        int column = panel * Tiles.Columns, count = Math.Min(Tiles.Columns, _width - column);
+        for (int t = _from; t < _to; t++) new Span<float>(_y + (long)t * _width + column, count).Clear();
+        float* tile = stackalloc float[Tiles.MaxRows * Tiles.Columns + 16];
+        tile = Aligned(tile);
+        for (int s = 0; s < _sliceCount; s++)
+        {
+            ref readonly var slice = ref _slices[s];
+            var expert = _experts[_blocks[slice.FirstBlock].Expert];
+            float* weights = expert.Down(panel);
+            for (int b = 0; b < slice.Blocks; b++)
+            {
+                ref readonly var block = ref _blocks[slice.FirstBlock + b];
+                float* ahead = slice.Blocks == 1 ? weights + Distance : b == 1 && s + 1 < _sliceCount ? _experts[_blocks[slice.FirstBlock + slice.Blocks].Expert].Down(panel) : null;
+                Tiles.Multiply(_path, block.Rows, _hidden + block.Hidden, weights, expert.Inner, tile, ahead);
+                Combine(expert, panel, block, tile, column, count);
+            }
+        }
+    }
+
+    private void Combine(PackedExpert expert, int panel, in Block block, float* tile, int column, int count)
+    {
+        float* bias = expert.DownBias(panel);
+        for (int r = 0; r < block.Rows; r++)
+        {
+            float w = block.Expert < _inputWeighted ? 1 : _weights[block.Row + r];
+            float* to = _y + (long)_tokens[block.Row + r] * _width + column;
+            float* from = tile + r * Tiles.Columns;
+            if (count == Tiles.Columns)
+            {
+                var weight = Vector512.Create(w);
+                var a = Vector512.Load(from);
+                var b = Vector512.Load(from + 16);
+                if (expert.HasDownBias) (a, b) = (a + Vector512.Load(bias), b + Vector512.Load(bias + 16));
+                Vector512.MultiplyAddEstimate(weight, a, Vector512.Load(to)).Store(to);
+                Vector512.MultiplyAddEstimate(weight, b, Vector512.Load(to + 16)).Store(to + 16);
+                continue;
+            }
+
+            for (int j = 0; j < count; j++) to[j] += w * (expert.HasDownBias ? from[j] + bias[j] : from[j]);
+        }
+    }
+
+    private int SliceOf(int item)
+    {
+        int low = 0, high = _sliceCount - 1;
+        while (low < high)
+        {
+            int middle = (low + high + 1) / 2;
+            if (_slices[middle].FirstItem <= item) low = middle;
+            else high = middle - 1;
+        }
+
+        return low;
+    }
+
+    private static float* Aligned(float* p) => (float*)(((nint)p + 63) & ~63);
+}

@@ -1,0 +1,94 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace MoE;
+
+/// <summary>Which vectors the kernels of this process use.</summary>
+public enum KernelPath
+{
+    /// <summary>One number at a time.</summary>
+    Scalar,
+
+    /// <summary>128-bit vectors (SSE, NEON).</summary>
+    Vector128,
+
+    /// <summary>256-bit vectors (AVX2).</summary>
+    Vector256,
+
+    /// <summary>512-bit vectors (AVX-512).</summary>
+    Vector512,
+}
+
+/// <summary>The choice of a tile by row count and path.</summary>
+internal static unsafe partial class Tiles
+{
+    /// <summary>Columns of a panel of packed weights.</summary>
+    public const int Columns = 32;
+
+    /// <summary>Rows of the largest block: 28 accumulators, two vectors of weights and one of rows are 31 of AVX-512's 32 registers.</summary>
+    public const int MaxRows = 14;
+
+    /// <summary>The widest vectors the hardware has, unless switched off.</summary>
+    public static KernelPath Path { get; } =
+        Vector512.IsHardwareAccelerated ? KernelPath.Vector512
+        : Vector256.IsHardwareAccelerated ? KernelPath.Vector256
+        : Vector128.IsHardwareAccelerated ? KernelPath.Vector128
+        : KernelPath.Scalar;
+
+    private static readonly delegate*<float*, nint, float*, nint, float*, float*, nint, void>[] s_512 =
+        [null, &V512R1, &V512R2, &V512R3, &V512R4, &V512R5, &V512R6, &V512R7, &V512R8, &V512R9, &V512R10, &V512R11, &V512R12, &V512R13, &V512R14];
+
+    private static readonly delegate*<float*, nint, float*, nint, float*, float*, nint, void>[] s_256 = [null, &V256R1, &V256R2, &V256R3, &V256R4, &V256R5, &V256R6];
+
+    private static readonly delegate*<float*, nint, float*, nint, float*, float*, nint, void>[] s_128 = [null, &V128R1, &V128R2, &V128R3, &V128R4];
+
+    /// <summary>c[rows, 32] = a[k, rows]^T b[k, 32].</summary>
+    /// <param name="path">The vectors.</param>
+    /// <param name="rows">1..14.</param>
+    /// <param name="a">[k, rows].</param>
+    /// <param name="b">[k, 32].</param>
+    /// <param name="k">Not negative.</param>
+    /// <param name="c">[rows, 32], overwritten.</param>
+    /// <param name="ahead">Weights to fetch while the tile is computed, [k, 32]; only hinted at, never read. Null: none.</param>
+    public static void Multiply(KernelPath path, int rows, float* a, float* b, nint k, float* c, float* ahead)
+    {
+        switch (path)
+        {
+            case KernelPath.Vector512:
+                s_512[rows](a, rows, b, k, c, ahead is null ? b : ahead, ahead is null ? 0 : Columns);
+                break;
+            case KernelPath.Vector256:
+                Split(s_256, 6, 16, rows, a, b, k, c);
+                break;
+            case KernelPath.Vector128:
+                Split(s_128, 4, 8, rows, a, b, k, c);
+                break;
+            default:
+                Scalar(rows, a, b, k, c);
+                break;
+        }
+    }
+
+    private static void Split(delegate*<float*, nint, float*, nint, float*, float*, nint, void>[] tiles, int most, int columns, int rows, float* a, float* b, nint k, float* c)
+    {
+        for (int r = 0; r < rows; r += most)
+        {
+            var tile = tiles[Math.Min(most, rows - r)];
+            for (int j = 0; j < Columns; j += columns) tile(a + r, rows, b + j, k, c + r * Columns + j, b, 0);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Scalar(int rows, float* a, float* b, nint k, float* c)
+    {
+        new Span<float>(c, rows * Columns).Clear();
+        for (nint i = 0; i < k; i++)
+        {
+            for (int r = 0; r < rows; r++)
+            {
+                float x = a[i * rows + r];
+                for (int j = 0; j < Columns; j++) c[r * Columns + j] += x * b[i * Columns + j];
+            }
+        }
+    }
+}
