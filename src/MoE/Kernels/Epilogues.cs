@@ -25,11 +25,37 @@ internal static class Epilogues
     public static Vector512<float> Apply(Activation activation, float alpha, Vector512<float> x) => activation switch
     {
         Activation.Relu => Vector512.Max(x, Vector512<float>.Zero),
-        Activation.Silu => x / (Vector512<float>.One + Vector512.Exp(x * -alpha)),
+        Activation.Silu => x / (Vector512<float>.One + Exp(x * -alpha)),
         Activation.Gelu => Gelu(x),
         Activation.GeluTanh => GeluTanh(x),
         _ => x,
     };
+
+    /// <summary>e^x to 2 units in the last place; infinite above 88.7, zero below -103.9, NaN for NaN.</summary>
+    public static Vector512<float> Exp(Vector512<float> x)
+    {
+        // The order of the operands lets NaN through.
+        x = Vector512.MinNative(Vector512.Create(104f), Vector512.MaxNative(Vector512.Create(-104f), x));
+        // x = n ln 2 + r, |r| <= ln 2 / 2; ln 2 in two parts.
+        var n = Vector512.Round(x * 1.44269504f);
+        var r = Vector512.MultiplyAddEstimate(n, Vector512.Create(-0.693359375f), x);
+        r = Vector512.MultiplyAddEstimate(n, Vector512.Create(2.12194440e-4f), r);
+        // Taylor to r^7: 5e-9.
+        var p = Vector512.Create(1f / 5040);
+        p = Vector512.MultiplyAddEstimate(p, r, Vector512.Create(1f / 720));
+        p = Vector512.MultiplyAddEstimate(p, r, Vector512.Create(1f / 120));
+        p = Vector512.MultiplyAddEstimate(p, r, Vector512.Create(1f / 24));
+        p = Vector512.MultiplyAddEstimate(p, r, Vector512.Create(1f / 6));
+        p = Vector512.MultiplyAddEstimate(p, r, Vector512.Create(0.5f));
+        p = Vector512.MultiplyAddEstimate(p, r, Vector512<float>.One);
+        p = Vector512.MultiplyAddEstimate(p, r, Vector512<float>.One);
+        // 2^n in two factors, each of which is a normal number.
+        var whole = Vector512.ConvertToInt32Native(n);
+        var half = Vector512.ShiftRightArithmetic(whole, 1);
+        return p * Power(half) * Power(whole - half);
+    }
+
+    private static Vector512<float> Power(Vector512<int> n) => Vector512.ShiftLeft(n + Vector512.Create(127), 23).AsSingle();
 
     private static Vector512<float> Gelu(Vector512<float> x)
     {
@@ -38,7 +64,7 @@ internal static class Epilogues
         var t = Vector512<float>.One / (Vector512<float>.One + a * 0.3275911f);
         var poly = ((((t * 1.061405429f - Vector512.Create(1.453152027f)) * t + Vector512.Create(1.421413741f)) * t - Vector512.Create(0.284496736f)) * t + Vector512.Create(0.254829592f)) * t;
         // 1 - erf(|z|), so that the tail of negative x keeps its digits.
-        var tail = poly * Vector512.Exp(-a * a) * 0.5f;
+        var tail = poly * Exp(-a * a) * 0.5f;
         return x * Vector512.ConditionalSelect(Vector512.LessThan(x, Vector512<float>.Zero), tail, Vector512<float>.One - tail);
     }
 
@@ -46,6 +72,6 @@ internal static class Epilogues
     {
         // x (1 + tanh z) / 2 = x / (1 + exp(-2 z)).
         var z = (x + x * x * x * 0.044715f) * 0.79788456080286536f;
-        return x / (Vector512<float>.One + Vector512.Exp(z * -2f));
+        return x / (Vector512<float>.One + Exp(z * -2f));
     }
 }

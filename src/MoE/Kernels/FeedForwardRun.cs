@@ -14,6 +14,9 @@ internal sealed unsafe class FeedForwardRun : IKernelJob
     // 64 KB ahead in a stream of weights that is read once.
     private const int Distance = 16384;
 
+    // Weights of the second product's panels that an item keeps in the second cache.
+    private const int DownBytes = 512 << 10;
+
     private enum Phase
     {
         Gather,
@@ -43,7 +46,7 @@ internal sealed unsafe class FeedForwardRun : IKernelJob
     private PackedExpert[] _experts = [];
     private ExpertSpec _spec = null!;
     private KernelPath _path;
-    private int _width, _from, _to;
+    private int _width, _from, _to, _group;
     // Experts below this have their weights on the input.
     private int _inputWeighted;
     private float* _x, _y, _rows, _hidden;
@@ -111,7 +114,9 @@ internal sealed unsafe class FeedForwardRun : IKernelJob
         _phase = Phase.First;
         team.Run(this, _items);
         _phase = Phase.Down;
-        team.Run(this, (_width + Tiles.Columns - 1) / Tiles.Columns);
+        int panels = (_width + Tiles.Columns - 1) / Tiles.Columns;
+        _group = DownGroup(panels, team.Threads);
+        team.Run(this, (panels + _group - 1) / _group);
     }
 
     /// <inheritdoc/>
@@ -203,24 +208,38 @@ internal sealed unsafe class FeedForwardRun : IKernelJob
         }
     }
 
-    [SkipLocalsInit]
-    private void Down(int panel)
+    // Where experts have several blocks, a block of hidden numbers serves the panels of an item while it is in the second cache, beside their weights.
+    private int DownGroup(int panels, int threads)
     {
-        int column = panel * Tiles.Columns, count = Math.Min(Tiles.Columns, _width - column);
-        for (int t = _from; t < _to; t++) new Span<float>(_y + (long)t * _width + column, count).Clear();
+        int inner = 1;
+        for (int s = 0; s < _sliceCount; s++) inner = Math.Max(inner, _experts[_blocks[_slices[s].FirstBlock].Expert].Inner);
+        int most = _blockCount < 2 * _sliceCount ? 1 : DownBytes / (inner * Tiles.Columns * sizeof(float));
+        return Math.Clamp(Math.Min(most, panels / (4 * threads)), 1, panels);
+    }
+
+    [SkipLocalsInit]
+    private void Down(int item)
+    {
+        int first = item * _group, last = Math.Min(first + _group, (_width + Tiles.Columns - 1) / Tiles.Columns);
+        int column = first * Tiles.Columns, columns = Math.Min(last * Tiles.Columns, _width) - column;
+        for (int t = _from; t < _to; t++) new Span<float>(_y + (long)t * _width + column, columns).Clear();
         float* tile = stackalloc float[Tiles.MaxRows * Tiles.Columns + 16];
         tile = Aligned(tile);
         for (int s = 0; s < _sliceCount; s++)
         {
             ref readonly var slice = ref _slices[s];
             var expert = _experts[_blocks[slice.FirstBlock].Expert];
-            float* weights = expert.Down(panel);
+            var next = s + 1 < _sliceCount ? _experts[_blocks[slice.FirstBlock + slice.Blocks].Expert] : null;
             for (int b = 0; b < slice.Blocks; b++)
             {
                 ref readonly var block = ref _blocks[slice.FirstBlock + b];
-                float* ahead = slice.Blocks == 1 ? weights + Distance : b == 1 && s + 1 < _sliceCount ? _experts[_blocks[slice.FirstBlock + slice.Blocks].Expert].Down(panel) : null;
-                Tiles.Multiply(_path, block.Rows, _hidden + block.Hidden, weights, expert.Inner, tile, ahead);
-                Combine(expert, panel, block, tile, column, count);
+                for (int p = first; p < last; p++)
+                {
+                    float* weights = expert.Down(p);
+                    float* ahead = slice.Blocks == 1 ? weights + Distance : b == slice.Blocks - 1 && next is not null ? next.Down(p) : null;
+                    Tiles.Multiply(_path, block.Rows, _hidden + block.Hidden, weights, expert.Inner, tile, ahead);
+                    Combine(expert, p, block, tile, p * Tiles.Columns, Math.Min(Tiles.Columns, _width - p * Tiles.Columns));
+                }
             }
         }
     }
