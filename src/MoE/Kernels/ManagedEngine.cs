@@ -12,6 +12,7 @@ public sealed unsafe class ManagedEngine : IMoEEngine
     private readonly MoEWorkspace _workspace;
     private readonly float[]? _bias;
     private readonly float[] _selectionBias;
+    private readonly RoutingBuffer _routing = new();
 
     /// <summary>Packs a layer.</summary>
     /// <param name="spec">The layer; its router without schedules (<see cref="RouterSpec.At"/>).</param>
@@ -48,13 +49,24 @@ public sealed unsafe class ManagedEngine : IMoEEngine
     /// <inheritdoc/>
     public Routing Route(ReadOnlySpan<float> tokens)
     {
-        lock (_lock) return Routed(tokens);
+        lock (_lock) return ReferenceRouter.Route(Logits(tokens), Spec.Router, new RouteOptions { SelectionBias = _selectionBias });
     }
 
     /// <inheritdoc/>
     public void Forward(ReadOnlySpan<float> tokens, Span<float> output)
     {
-        lock (_lock) _experts.Forward(tokens, Routed(tokens), output, _workspace);
+        lock (_lock)
+        {
+            var logits = Logits(tokens);
+            if (Spec.Router.Dispatch.Capacity is not null)
+            {
+                _experts.Forward(tokens, ReferenceRouter.Route(logits, Spec.Router, new RouteOptions { SelectionBias = _selectionBias }), output, _workspace);
+                return;
+            }
+
+            RouterKernel.Route(logits, Spec.Router, _selectionBias, _routing);
+            _experts.Forward(tokens, _routing, output, _workspace);
+        }
     }
 
     /// <inheritdoc/>
@@ -68,7 +80,7 @@ public sealed unsafe class ManagedEngine : IMoEEngine
         }
     }
 
-    private TopKRouting Routed(ReadOnlySpan<float> tokens)
+    private Span<float> Logits(ReadOnlySpan<float> tokens)
     {
         int d = Spec.Width, e = Spec.Router.Experts;
         if (tokens.Length % d != 0) throw new ArgumentException($"tokens has {tokens.Length} values; must be a multiple of the width ({d})", nameof(tokens));
@@ -77,6 +89,6 @@ public sealed unsafe class ManagedEngine : IMoEEngine
         fixed (float* x = tokens) _workspace.Linear.Compute(_scorer, Path, x, count, logits, _workspace);
         var span = new Span<float>(logits, count * e);
         for (int i = 0; i < span.Length && _bias is not null; i++) span[i] += _bias[i % e];
-        return ReferenceRouter.Route(span, Spec.Router, new RouteOptions { SelectionBias = _selectionBias });
+        return span;
     }
 }

@@ -91,6 +91,23 @@ public sealed unsafe class MoEFeedForward : IDisposable
     public void Forward(ReadOnlySpan<float> tokens, SparseRouting routing, Span<float> output, MoEWorkspace workspace)
     {
         ArgumentNullException.ThrowIfNull(routing);
+        Forward(tokens, new Routes(routing), output, workspace);
+    }
+
+    /// <summary>Runs the experts on a routing in memory of the caller's.</summary>
+    /// <param name="tokens">[T, D], row-major; T may be zero.</param>
+    /// <param name="routing">Where the tokens go.</param>
+    /// <param name="output">[T, D], overwritten; other memory than the tokens.</param>
+    /// <param name="workspace">The caller's own.</param>
+    /// <exception cref="ArgumentException">A length is wrong, the routing is of other tokens or experts, or the memory overlaps.</exception>
+    public void Forward(ReadOnlySpan<float> tokens, RoutingBuffer routing, Span<float> output, MoEWorkspace workspace)
+    {
+        ArgumentNullException.ThrowIfNull(routing);
+        Forward(tokens, new Routes(routing), output, workspace);
+    }
+
+    private void Forward(ReadOnlySpan<float> tokens, in Routes routing, Span<float> output, MoEWorkspace workspace)
+    {
         ArgumentNullException.ThrowIfNull(workspace);
         int d = Spec.Width, count = tokens.Length / d;
         if (tokens.Length % d != 0) throw new ArgumentException($"tokens has {tokens.Length} values; must be a multiple of the width ({d})", nameof(tokens));
@@ -98,10 +115,10 @@ public sealed unsafe class MoEFeedForward : IDisposable
         if (tokens.Overlaps(output)) throw new ArgumentException("output overlaps the tokens; must be other memory", nameof(output));
         if (routing.TokenCount != count || routing.ExpertCount != Spec.Router.Experts)
             throw new ArgumentException($"routing is of {routing.TokenCount} tokens over {routing.ExpertCount} experts; must be {count} over {Spec.Router.Experts}", nameof(routing));
-        int chunk = ChunkTokens(routing is TopKRouting top ? top.Choices : Spec.Router.Experts);
+        int chunk = ChunkTokens(routing.MostChoices);
         fixed (float* x = tokens, y = output)
         {
-            Span<int> cursors = workspace.Run.Cursors(routing.Plan.Offsets);
+            Span<int> cursors = workspace.Run.Cursors(routing.Offsets);
             for (int from = 0; from < count; from += chunk)
             {
                 int to = Math.Min(from + chunk, count);
@@ -118,15 +135,14 @@ public sealed unsafe class MoEFeedForward : IDisposable
     }
 
     // The plan's order is by expert, then by token, so a chunk is a run of every expert's routes.
-    private void Collect(ReadOnlySpan<float> tokens, SparseRouting routing, Span<int> cursors, int from, int to, FeedForwardRun run)
+    private void Collect(ReadOnlySpan<float> tokens, in Routes routing, Span<int> cursors, int from, int to, FeedForwardRun run)
     {
         run.Begin(_experts, Spec.Expert, Path, Spec.Width, routing.ExpertCount, Spec.Weighted == WeightedSide.Input, from, to);
-        var plan = routing.Plan;
         for (int e = 0; e < routing.ExpertCount; e++)
         {
-            for (; cursors[e] < plan.Offsets[e + 1]; cursors[e]++)
+            for (; cursors[e] < routing.Offsets[e + 1]; cursors[e]++)
             {
-                int route = plan.Permutation[cursors[e]], token = routing.TokenOf(route);
+                int route = routing.Permutation[cursors[e]], token = routing.TokenOf(route);
                 if (token >= to) break;
                 run.AddRow(token, routing.Weights[route]);
             }
@@ -140,4 +156,41 @@ public sealed unsafe class MoEFeedForward : IDisposable
     }
 
     private float SharedWeight(ReadOnlySpan<float> token) => _sharedGate is null ? 1 : (float)ScoreFunctions.Sigmoid(ReferenceExpert.Dot(_sharedGate, token));
+
+    /// <summary>What the layer needs of a routing, whatever holds it.</summary>
+    private readonly ref struct Routes
+    {
+        private readonly SparseRouting? _routing;
+
+        public Routes(SparseRouting routing)
+        {
+            _routing = routing;
+            (TokenCount, ExpertCount, MostChoices) = (routing.TokenCount, routing.ExpertCount, routing is TopKRouting top ? top.Choices : routing.ExpertCount);
+            Offsets = routing.Plan.Offsets;
+            Permutation = routing.Plan.Permutation;
+            Weights = routing.Weights;
+        }
+
+        public Routes(RoutingBuffer routing)
+        {
+            (TokenCount, ExpertCount, MostChoices) = (routing.TokenCount, routing.ExpertCount, Math.Max(routing.Choices, 1));
+            Offsets = routing.Offsets;
+            Permutation = routing.Permutation;
+            Weights = routing.Weights;
+        }
+
+        public int TokenCount { get; }
+
+        public int ExpertCount { get; }
+
+        public int MostChoices { get; }
+
+        public ReadOnlySpan<int> Offsets { get; }
+
+        public ReadOnlySpan<int> Permutation { get; }
+
+        public ReadOnlySpan<float> Weights { get; }
+
+        public int TokenOf(int route) => _routing is null ? route / MostChoices : _routing.TokenOf(route);
+    }
 }

@@ -6,7 +6,7 @@ internal sealed class ManagedRouter : IContender
     private readonly RouterModel _model;
     private readonly RouterSpec _spec;
     private int _tokens;
-    private TopKRouting? _last;
+    private readonly RoutingBuffer _last = new();
 
     public ManagedRouter(RouterModel model)
     {
@@ -21,14 +21,14 @@ internal sealed class ManagedRouter : IContender
     public void Prepare(int tokens) => _tokens = tokens;
 
     /// <inheritdoc/>
-    public void Run(int input) => _last = ReferenceRouter.Route(_model.Host(_tokens, input), _spec);
+    public void Run(int input) => RouterKernel.Route(_model.Host(_tokens, input), _spec, [], _last);
 
     /// <inheritdoc/>
     public Answer Read() => RouterAnswer.Of(
-        _last!.ExpertIds.ToArray().Select(static e => (long)e),
+        _last.ExpertIds.ToArray().Select(static e => (long)e),
         _last.Weights.ToArray(),
-        _last.Plan.Permutation.ToArray().Select(static r => (long)r),
-        _last.Load().Select(static c => (long)c));
+        _last.Permutation.ToArray().Select(static r => (long)r),
+        Enumerable.Range(0, _last.ExpertCount).Select(e => (long)_last.Load(e)));
 
     /// <inheritdoc/>
     public void Dispose()

@@ -1,0 +1,266 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace MoE;
+
+/// <summary>
+/// The router as one pass over blocks of sixteen tokens that lie across the lanes of a vector: scores, the k best, weights, and the order by expert. The same experts as <see cref="ReferenceRouter"/> wherever its margin exceeds
+/// 1e-5 (scores are rounded once, in single precision, where the reference rounds from double), weights within 1e-6. Allocates nothing for the specs it runs; others go to the reference.
+/// </summary>
+public static unsafe class RouterKernel
+{
+    private const int Lanes = 16;
+    // Experts and choices whose scratch fits the stack.
+    private const int MostExperts = 1024, MostChoices = 32;
+
+    /// <summary>Whether a spec is run by the kernel itself: top-k without groups, noise, balance or rules for later choices, weights as they are or divided by their sum, no capacity, up to 1024 experts and 32 choices.</summary>
+    /// <param name="spec">A router.</param>
+    public static bool Runs(RouterSpec spec)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        return spec is
+        {
+            Schedules: null, Noise: null or { TrainingOnly: true }, Experts: <= MostExperts, Dispatch.Capacity: null,
+            Select: TopKSelection { K: <= MostChoices, Groups: null, Later: null or { InEvaluation: false } },
+            Weigh: { Normalization: WeightNormalization.None or WeightNormalization.Sum, BiasedWeights: false, WeightlessExperts: 0, SoftTopK: null },
+            Score.Offset: 0,
+        };
+    }
+
+    /// <summary>Routes in evaluation.</summary>
+    /// <param name="logits">[T, E], row-major.</param>
+    /// <param name="spec">The router, for one step.</param>
+    /// <param name="selectionBias">[E] where the spec uses one, otherwise empty.</param>
+    /// <param name="destination">Overwritten.</param>
+    /// <exception cref="SpecException">The spec has problems.</exception>
+    /// <exception cref="ArgumentException">A length is wrong, or a logit is NaN or +infinity, or all of a token's are -infinity.</exception>
+    /// <exception cref="NotSupportedException">The reference drops routes: a buffer holds none.</exception>
+    public static void Route(ReadOnlySpan<float> logits, RouterSpec spec, ReadOnlySpan<float> selectionBias, RoutingBuffer destination)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        ArgumentNullException.ThrowIfNull(destination);
+        int e = spec.Experts;
+        if (!Runs(spec) || logits.Length % e != 0 || selectionBias.Length != (spec.UsesSelectionBias ? e : 0) || !TryRoute(logits, spec, selectionBias, destination))
+        {
+            // Also what is refused: the reference says why.
+            if (spec.Dispatch.Capacity is not null) throw new NotSupportedException("the router has a capacity; a routing buffer holds no drops. Use ReferenceRouter");
+            destination.Copy(ReferenceRouter.Route(logits, spec, new RouteOptions { SelectionBias = selectionBias }));
+        }
+    }
+
+    // False where a logit is not finite.
+    [SkipLocalsInit]
+    private static bool TryRoute(ReadOnlySpan<float> logits, RouterSpec spec, ReadOnlySpan<float> selectionBias, RoutingBuffer destination)
+    {
+        int e = spec.Experts, k = spec.TopK, tokens = logits.Length / e;
+        destination.Begin(tokens, e, k);
+        float* memory = stackalloc float[(MostExperts + 2 * MostChoices) * Lanes + Lanes];
+        float* scores = (float*)(((nint)memory + 63) & ~63), values = scores + e * Lanes;
+        int* indices = (int*)(values + k * Lanes);
+        fixed (float* l = logits, bias = selectionBias, weights = destination.MutableWeights)
+        fixed (int* ids = destination.MutableIds)
+        {
+            for (int from = 0; from < tokens; from += Lanes)
+            {
+                int count = Math.Min(Lanes, tokens - from);
+                Across(l + (long)from * e, count, e, scores);
+                if (!Score(spec, scores, e)) return false;
+                Choose(spec.Ties, scores, selectionBias.IsEmpty ? null : bias, e, k, values, indices);
+                if (!selectionBias.IsEmpty) Unbiased(scores, k, values, indices);
+                Weigh(spec, values, k);
+                for (int t = 0; t < count; t++)
+                {
+                    long to = (long)(from + t) * k;
+                    for (int j = 0; j < k; j++)
+                    {
+                        ids[to + j] = indices[j * Lanes + t];
+                        weights[to + j] = values[j * Lanes + t];
+                    }
+                }
+            }
+        }
+
+        destination.Bucket();
+        return true;
+    }
+
+    // [count, E] to [E, 16]; lanes without a token repeat the last one.
+    private static void Across(float* logits, int count, int e, float* to)
+    {
+        int done = 0;
+        if (Avx512F.IsSupported && count == Lanes)
+        {
+            for (; done + Lanes <= e; done += Lanes) Transpose(logits + done, e, to + done * Lanes);
+        }
+
+        for (int t = 0; t < Lanes; t++)
+        {
+            float* row = logits + (long)Math.Min(t, count - 1) * e;
+            for (int i = done; i < e; i++) to[i * Lanes + t] = row[i];
+        }
+    }
+
+    private static void Transpose(float* from, int stride, float* to)
+    {
+        Vector512<float> a0 = Vector512.Load(from), a1 = Vector512.Load(from + stride), a2 = Vector512.Load(from + 2 * stride), a3 = Vector512.Load(from + 3 * stride);
+        Vector512<float> a4 = Vector512.Load(from + 4 * stride), a5 = Vector512.Load(from + 5 * stride), a6 = Vector512.Load(from + 6 * stride), a7 = Vector512.Load(from + 7 * stride);
+        from += 8 * stride;
+        Vector512<float> a8 = Vector512.Load(from), a9 = Vector512.Load(from + stride), aa = Vector512.Load(from + 2 * stride), ab = Vector512.Load(from + 3 * stride);
+        Vector512<float> ac = Vector512.Load(from + 4 * stride), ad = Vector512.Load(from + 5 * stride), ae = Vector512.Load(from + 6 * stride), af = Vector512.Load(from + 7 * stride);
+        Quad(a0, a1, a2, a3, out var p0, out var p1, out var p2, out var p3);
+        Quad(a4, a5, a6, a7, out var q0, out var q1, out var q2, out var q3);
+        Quad(a8, a9, aa, ab, out var r0, out var r1, out var r2, out var r3);
+        Quad(ac, ad, ae, af, out var s0, out var s1, out var s2, out var s3);
+        Gather(p0, q0, r0, s0, to);
+        Gather(p1, q1, r1, s1, to + Lanes);
+        Gather(p2, q2, r2, s2, to + 2 * Lanes);
+        Gather(p3, q3, r3, s3, to + 3 * Lanes);
+    }
+
+    // Of four rows, in each 128-bit part: the four columns.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Quad(Vector512<float> a, Vector512<float> b, Vector512<float> c, Vector512<float> d, out Vector512<float> w, out Vector512<float> x, out Vector512<float> y, out Vector512<float> z)
+    {
+        var ab = Avx512F.UnpackLow(a, b).AsDouble();
+        var cd = Avx512F.UnpackLow(c, d).AsDouble();
+        w = Avx512F.UnpackLow(ab, cd).AsSingle();
+        x = Avx512F.UnpackHigh(ab, cd).AsSingle();
+        ab = Avx512F.UnpackHigh(a, b).AsDouble();
+        cd = Avx512F.UnpackHigh(c, d).AsDouble();
+        y = Avx512F.UnpackLow(ab, cd).AsSingle();
+        z = Avx512F.UnpackHigh(ab, cd).AsSingle();
+    }
+
+    // Part i of each is columns 4 i + c of four tokens.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Gather(Vector512<float> p, Vector512<float> q, Vector512<float> r, Vector512<float> s, float* to)
+    {
+        var pq = Avx512F.Shuffle4x128(p, q, 0x88);
+        var rs = Avx512F.Shuffle4x128(r, s, 0x88);
+        Avx512F.Shuffle4x128(pq, rs, 0x88).Store(to);
+        Avx512F.Shuffle4x128(pq, rs, 0xdd).Store(to + 8 * Lanes);
+        pq = Avx512F.Shuffle4x128(p, q, 0xdd);
+        rs = Avx512F.Shuffle4x128(r, s, 0xdd);
+        Avx512F.Shuffle4x128(pq, rs, 0x88).Store(to + 4 * Lanes);
+        Avx512F.Shuffle4x128(pq, rs, 0xdd).Store(to + 12 * Lanes);
+    }
+
+    // Logits become scores in place, where scores come before the choice.
+    private static bool Score(RouterSpec spec, float* scores, int e)
+    {
+        var most = Vector512.Create(float.NegativeInfinity);
+        var least = Vector512.Create(float.PositiveInfinity);
+        var temperature = Vector512.Create((float)spec.Score.Temperature);
+        bool divides = spec.Score.Temperature != 1;
+        for (int i = 0; i < e; i++)
+        {
+            var l = Vector512.Load(scores + i * Lanes);
+            if (divides)
+            {
+                l /= temperature;
+                l.Store(scores + i * Lanes);
+            }
+
+            // NaN goes through both.
+            most = Vector512.Max(most, l);
+            least = Vector512.Min(least, l);
+        }
+
+        if (!Vector512.LessThanAll(most, Vector512.Create(float.PositiveInfinity)) || !Vector512.GreaterThanAll(least, Vector512.Create(float.NegativeInfinity))) return false;
+        if (spec.Score.Stage == ScoreStage.BeforeSelection) Apply(spec.Score.Function, scores, e, most);
+        return true;
+    }
+
+    private static void Apply(ScoreFunction function, float* scores, int count, Vector512<float> most)
+    {
+        switch (function)
+        {
+            case ScoreFunction.Softmax:
+                var sum = Vector512<float>.Zero;
+                for (int i = 0; i < count; i++)
+                {
+                    var p = Epilogues.Exp(Vector512.Load(scores + i * Lanes) - most);
+                    p.Store(scores + i * Lanes);
+                    sum += p;
+                }
+
+                var inverse = Vector512<float>.One / sum;
+                for (int i = 0; i < count; i++) (Vector512.Load(scores + i * Lanes) * inverse).Store(scores + i * Lanes);
+                break;
+            case ScoreFunction.Sigmoid:
+                for (int i = 0; i < count; i++) (Vector512<float>.One / (Vector512<float>.One + Epilogues.Exp(-Vector512.Load(scores + i * Lanes)))).Store(scores + i * Lanes);
+                break;
+            case ScoreFunction.Relu:
+                for (int i = 0; i < count; i++) Vector512.Max(Vector512.Load(scores + i * Lanes), Vector512<float>.Zero).Store(scores + i * Lanes);
+                break;
+            case ScoreFunction.SqrtSoftplus:
+                for (int i = 0; i < count * Lanes; i++) scores[i] = (float)Math.Sqrt(ScoreFunctions.Softplus(scores[i]));
+                break;
+        }
+    }
+
+    // Insertion into k levels. Masks are monotone over the levels, so each level takes the value, its upper neighbour's, or keeps its own; equal values stay in the order of their arrival.
+    private static void Choose(TieRule ties, float* scores, float* bias, int e, int k, float* values, int* indices)
+    {
+        for (int j = 0; j < k; j++)
+        {
+            Vector512.Create(float.NegativeInfinity).Store(values + j * Lanes);
+            Vector512.Create(-1).Store(indices + j * Lanes);
+        }
+
+        bool later = ties == TieRule.HighestIndex;
+        for (int i = 0; i < e; i++)
+        {
+            var v = Vector512.Load(scores + i * Lanes);
+            if (bias is not null) v += Vector512.Create(bias[i]);
+            var kth = Vector512.Load(values + (k - 1) * Lanes);
+            var beats = later ? Vector512.GreaterThanOrEqual(v, kth) : Vector512.GreaterThan(v, kth);
+            if (beats == Vector512<float>.Zero) continue;
+            var index = Vector512.Create(i);
+            for (int j = k - 1; j > 0; j--)
+            {
+                var above = Vector512.Load(values + (j - 1) * Lanes);
+                var here = Vector512.Load(values + j * Lanes);
+                var passes = later ? Vector512.GreaterThanOrEqual(v, above) : Vector512.GreaterThan(v, above);
+                Vector512.ConditionalSelect(beats, Vector512.ConditionalSelect(passes, above, v), here).Store(values + j * Lanes);
+                Vector512.ConditionalSelect(beats.AsInt32(), Vector512.ConditionalSelect(passes.AsInt32(), Vector512.Load(indices + (j - 1) * Lanes), index), Vector512.Load(indices + j * Lanes)).Store(indices + j * Lanes);
+                beats = passes;
+                if (beats == Vector512<float>.Zero) break;
+            }
+
+            if (beats == Vector512<float>.Zero) continue;
+            Vector512.ConditionalSelect(beats, v, Vector512.Load(values)).Store(values);
+            Vector512.ConditionalSelect(beats.AsInt32(), index, Vector512.Load(indices)).Store(indices);
+        }
+    }
+
+    private static void Unbiased(float* scores, int k, float* values, int* indices)
+    {
+        for (int i = 0; i < k * Lanes; i++) values[i] = scores[indices[i] * Lanes + i % Lanes];
+    }
+
+    private static void Weigh(RouterSpec spec, float* values, int k)
+    {
+        if (spec.Score.Stage == ScoreStage.AfterSelection)
+        {
+            var most = Vector512.Load(values);
+            for (int j = 1; j < k; j++) most = Vector512.Max(most, Vector512.Load(values + j * Lanes));
+            Apply(spec.Score.Function, values, k, most);
+        }
+
+        var weigh = spec.Weigh;
+        var factor = Vector512.Create((float)weigh.Scale);
+        if (weigh.Normalization == WeightNormalization.Sum && (k > 1 || weigh.NormalizeSingle))
+        {
+            var sum = Vector512<float>.Zero;
+            for (int j = 0; j < k; j++) sum += Vector512.Load(values + j * Lanes);
+            var epsilon = Vector512.Create((float)weigh.Epsilon);
+            sum = weigh.EpsilonRule == EpsilonRule.Add ? sum + epsilon : Vector512.Max(sum, epsilon);
+            // All weights zero: they stay zero.
+            factor /= Vector512.ConditionalSelect(Vector512.Equals(sum, Vector512<float>.Zero), Vector512<float>.One, sum);
+        }
+
+        for (int j = 0; j < k; j++) (Vector512.Load(values + j * Lanes) * factor).Store(values + j * Lanes);
+    }
+}
