@@ -94,7 +94,13 @@ public static unsafe class RouterKernel
             for (; done + Lanes <= e; done += Lanes) Transpose(logits + done, e, to + done * Lanes);
         }
 
-        for (int t = 0; t < Lanes; t++)
+        if (count == 1)
+        {
+            for (int i = 0; i < e; i++) Vector512.Create(logits[i]).Store(to + i * Lanes);
+            return;
+        }
+
+        for (int t = 0; t < Lanes && done < e; t++)
         {
             float* row = logits + (long)Math.Min(t, count - 1) * e;
             for (int i = done; i < e; i++) to[i * Lanes + t] = row[i];
@@ -200,7 +206,7 @@ public static unsafe class RouterKernel
         }
     }
 
-    // Insertion into k levels. Masks are monotone over the levels, so each level takes the value, its upper neighbour's, or keeps its own; equal values stay in the order of their arrival.
+    // Insertion into k levels, the lowest first: a level takes the value, its upper neighbour's, or keeps its own. Equal values stay in the order of their arrival. Each comparison has one use, so that it stays in a mask register.
     private static void Choose(TieRule ties, float* scores, float* bias, int e, int k, float* values, int* indices)
     {
         for (int j = 0; j < k; j++)
@@ -210,29 +216,54 @@ public static unsafe class RouterKernel
         }
 
         bool later = ties == TieRule.HighestIndex;
+        float* kth = values + (k - 1) * Lanes;
         for (int i = 0; i < e; i++)
         {
             var v = Vector512.Load(scores + i * Lanes);
             if (bias is not null) v += Vector512.Create(bias[i]);
-            var kth = Vector512.Load(values + (k - 1) * Lanes);
-            var beats = later ? Vector512.GreaterThanOrEqual(v, kth) : Vector512.GreaterThan(v, kth);
-            if (beats == Vector512<float>.Zero) continue;
-            var index = Vector512.Create(i);
-            for (int j = k - 1; j > 0; j--)
+            if (later)
             {
-                var above = Vector512.Load(values + (j - 1) * Lanes);
-                var here = Vector512.Load(values + j * Lanes);
-                var passes = later ? Vector512.GreaterThanOrEqual(v, above) : Vector512.GreaterThan(v, above);
-                Vector512.ConditionalSelect(beats, Vector512.ConditionalSelect(passes, above, v), here).Store(values + j * Lanes);
-                Vector512.ConditionalSelect(beats.AsInt32(), Vector512.ConditionalSelect(passes.AsInt32(), Vector512.Load(indices + (j - 1) * Lanes), index), Vector512.Load(indices + j * Lanes)).Store(indices + j * Lanes);
-                beats = passes;
-                if (beats == Vector512<float>.Zero) break;
+                if (Vector512.GreaterThanOrEqualAny(v, Vector512.Load(kth))) InsertLater(v, Vector512.Create(i), k, values, indices);
             }
-
-            if (beats == Vector512<float>.Zero) continue;
-            Vector512.ConditionalSelect(beats, v, Vector512.Load(values)).Store(values);
-            Vector512.ConditionalSelect(beats.AsInt32(), index, Vector512.Load(indices)).Store(indices);
+            else if (Vector512.GreaterThanAny(v, Vector512.Load(kth)))
+            {
+                Insert(v, Vector512.Create(i), k, values, indices);
+            }
         }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Insert(Vector512<float> v, Vector512<int> index, int k, float* values, int* indices)
+    {
+        for (int j = k - 1; j > 0; j--)
+        {
+            var above = Vector512.Load(values + (j - 1) * Lanes);
+            var here = Vector512.Load(values + j * Lanes);
+            var taken = Vector512.ConditionalSelect(Vector512.GreaterThan(v, here).AsInt32(), index, Vector512.Load(indices + j * Lanes));
+            Vector512.ConditionalSelect(Vector512.GreaterThan(v, above).AsInt32(), Vector512.Load(indices + (j - 1) * Lanes), taken).Store(indices + j * Lanes);
+            Vector512.MaxNative(Vector512.MinNative(v, above), here).Store(values + j * Lanes);
+        }
+
+        var first = Vector512.Load(values);
+        Vector512.ConditionalSelect(Vector512.GreaterThan(v, first).AsInt32(), index, Vector512.Load(indices)).Store(indices);
+        Vector512.MaxNative(v, first).Store(values);
+    }
+
+    // The same with equal values in the opposite order.
+    private static void InsertLater(Vector512<float> v, Vector512<int> index, int k, float* values, int* indices)
+    {
+        for (int j = k - 1; j > 0; j--)
+        {
+            var above = Vector512.Load(values + (j - 1) * Lanes);
+            var here = Vector512.Load(values + j * Lanes);
+            var taken = Vector512.ConditionalSelect(Vector512.GreaterThanOrEqual(v, here).AsInt32(), index, Vector512.Load(indices + j * Lanes));
+            Vector512.ConditionalSelect(Vector512.GreaterThanOrEqual(v, above).AsInt32(), Vector512.Load(indices + (j - 1) * Lanes), taken).Store(indices + j * Lanes);
+            Vector512.MaxNative(Vector512.MinNative(v, above), here).Store(values + j * Lanes);
+        }
+
+        var first = Vector512.Load(values);
+        Vector512.ConditionalSelect(Vector512.GreaterThanOrEqual(v, first).AsInt32(), index, Vector512.Load(indices)).Store(indices);
+        Vector512.MaxNative(v, first).Store(values);
     }
 
     private static void Unbiased(float* scores, int k, float* values, int* indices)
