@@ -3,7 +3,7 @@
 using System.Text;
 
 var s = new StringBuilder("""
-    // Written by build/GenerateTiles.cs; a test compares.
+    // Written by build/GenerateTiles.cs; change that, not this.
     using System.Runtime.CompilerServices;
     using System.Runtime.Intrinsics;
     using System.Runtime.Intrinsics.X86;

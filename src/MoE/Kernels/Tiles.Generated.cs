@@ -1,4 +1,4 @@
-// Written by build/GenerateTiles.cs; a test compares.
+// Written by build/GenerateTiles.cs; change that, not this.
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
