@@ -11,10 +11,10 @@ namespace MoE;
 public static unsafe class RouterKernel
 {
     private const int Lanes = 16;
-    // Experts and choices whose scratch fits the stack.
-    private const int MostExperts = 1024, MostChoices = 32;
+    // What fits the stack: 140 KB at most.
+    private const int MostExperts = 1024, MostChoices = 32, MostGroups = 64;
 
-    /// <summary>Whether a spec is run by the kernel itself: top-k without groups, noise, balance or rules for later choices, weights as they are or divided by their sum, no capacity, up to 1024 experts and 32 choices.</summary>
+    /// <summary>Whether a spec is run by the kernel itself: top-k with or without groups (not by the sum of a whole group), without noise, balance or rules for later choices, weights as they are or divided by their sum, no capacity, up to 1024 experts, 32 choices and 64 groups.</summary>
     /// <param name="spec">A router.</param>
     public static bool Runs(RouterSpec spec)
     {
@@ -22,7 +22,7 @@ public static unsafe class RouterKernel
         return spec is
         {
             Schedules: null, Noise: null or { TrainingOnly: true }, Experts: <= MostExperts, Dispatch.Capacity: null,
-            Select: TopKSelection { K: <= MostChoices, Groups: null, Later: null or { InEvaluation: false } },
+            Select: TopKSelection { K: <= MostChoices, Groups: null or { Count: <= MostGroups, Keep: <= MostChoices, Score: not GroupScore.Sum }, Later: null or { InEvaluation: false } },
             Weigh: { Normalization: WeightNormalization.None or WeightNormalization.Sum, BiasedWeights: false, WeightlessExperts: 0, SoftTopK: null },
             Score.Offset: 0,
         };
@@ -41,12 +41,22 @@ public static unsafe class RouterKernel
         ArgumentNullException.ThrowIfNull(spec);
         ArgumentNullException.ThrowIfNull(destination);
         int e = spec.Experts;
-        if (!Runs(spec) || logits.Length % e != 0 || selectionBias.Length != (spec.UsesSelectionBias ? e : 0) || !TryRoute(logits, spec, selectionBias, destination))
+        if (!Runs(spec) || logits.Length % e != 0 || selectionBias.Length != (spec.UsesSelectionBias ? e : 0) || !AllFinite(selectionBias) || !TryRoute(logits, spec, selectionBias, destination))
         {
             // Also what is refused: the reference says why.
             if (spec.Dispatch.Capacity is not null) throw new NotSupportedException("the router has a capacity; a routing buffer holds no drops. Use ReferenceRouter");
             destination.Copy(ReferenceRouter.Route(logits, spec, new RouteOptions { SelectionBias = selectionBias }));
         }
+    }
+
+    private static bool AllFinite(ReadOnlySpan<float> values)
+    {
+        foreach (float v in values)
+        {
+            if (!float.IsFinite(v)) return false;
+        }
+
+        return true;
     }
 
     // False where a logit is not finite.
@@ -55,9 +65,11 @@ public static unsafe class RouterKernel
     {
         int e = spec.Experts, k = spec.TopK, tokens = logits.Length / e;
         destination.Begin(tokens, e, k);
-        float* memory = stackalloc float[(MostExperts + 2 * MostChoices) * Lanes + Lanes];
+        var groups = ((TopKSelection)spec.Select).Groups;
+        float* memory = stackalloc float[((groups is null ? e : 2 * e + groups.Count + 2 * Math.Max(groups.Keep, k)) + 2 * k + 1) * Lanes];
         float* scores = (float*)(((nint)memory + 63) & ~63), values = scores + e * Lanes;
         int* indices = (int*)(values + k * Lanes);
+        float* rest = values + 2 * k * Lanes;
         fixed (float* l = logits, bias = selectionBias, weights = destination.MutableWeights)
         fixed (int* ids = destination.MutableIds)
         {
@@ -66,8 +78,9 @@ public static unsafe class RouterKernel
                 int count = Math.Min(Lanes, tokens - from);
                 Across(l + (long)from * e, count, e, scores);
                 if (!Score(spec, scores, e)) return false;
-                Choose(spec.Ties, scores, selectionBias.IsEmpty ? null : bias, e, k, values, indices);
-                if (!selectionBias.IsEmpty) Unbiased(scores, k, values, indices);
+                float* choice = groups is null ? scores : Limited(groups, spec.Ties, scores, selectionBias.IsEmpty ? null : bias, e, k, rest);
+                Choose(spec.Ties, choice, selectionBias.IsEmpty || groups is not null ? null : bias, e, k, values, indices);
+                if (!selectionBias.IsEmpty || groups is not null) Scored(scores, k, values, indices);
                 Weigh(spec, values, k);
                 for (int t = 0; t < count; t++)
                 {
@@ -266,7 +279,39 @@ public static unsafe class RouterKernel
         Vector512.MaxNative(v, first).Store(values);
     }
 
-    private static void Unbiased(float* scores, int k, float* values, int* indices)
+    // What the choice compares where groups compete first: scores plus bias, and what the mask says for the groups that were not kept.
+    private static float* Limited(GroupLimit limit, TieRule ties, float* scores, float* bias, int e, int k, float* memory)
+    {
+        float* choice = memory, groups = choice + e * Lanes, values = groups + limit.Count * Lanes;
+        int size = e / limit.Count, best = limit.Score switch { GroupScore.Max => 1, GroupScore.SumOfTopTwo => 2, _ => k / limit.Keep };
+        for (int i = 0; i < e; i++)
+        {
+            var v = Vector512.Load(scores + i * Lanes);
+            (bias is null ? v : v + Vector512.Create(bias[i])).Store(choice + i * Lanes);
+        }
+
+        int* indices = (int*)(values + Math.Max(best, limit.Keep) * Lanes);
+        for (int g = 0; g < limit.Count; g++)
+        {
+            Choose(ties, choice + g * size * Lanes, null, size, best, values, indices);
+            var sum = Vector512.Load(values);
+            for (int j = 1; j < best; j++) sum += Vector512.Load(values + j * Lanes);
+            sum.Store(groups + g * Lanes);
+        }
+
+        Choose(ties, groups, null, limit.Count, limit.Keep, values, indices);
+        var fill = Vector512.Create(limit.Mask == GroupMask.Zero ? 0f : float.NegativeInfinity);
+        for (int g = 0; g < limit.Count; g++)
+        {
+            var kept = Vector512<int>.Zero;
+            for (int j = 0; j < limit.Keep; j++) kept |= Vector512.Equals(Vector512.Load(indices + j * Lanes), Vector512.Create(g));
+            for (int i = g * size; i < (g + 1) * size; i++) Vector512.ConditionalSelect(kept.AsSingle(), Vector512.Load(choice + i * Lanes), fill).Store(choice + i * Lanes);
+        }
+
+        return choice;
+    }
+
+    private static void Scored(float* scores, int k, float* values, int* indices)
     {
         for (int i = 0; i < k * Lanes; i++) values[i] = scores[indices[i] * Lanes + i % Lanes];
     }
