@@ -9,7 +9,7 @@ internal static class ContenderRegistry
 {
     private static readonly Dictionary<(string Contender, BenchMode Mode, string DType), Func<LayerModel, int, IContender>> Layers = new()
     {
-        [(Ours, Infer, "fp32")] = static (model, threads) => new EngineInference(Ours, model, new ManagedEngine(model.Layer.Spec!, model.Weights, threads)),
+        [(Ours, Infer, "fp32")] = static (model, threads) => new EngineInference(Ours, model, new ManagedMoEEngine(model.Layer.Spec!, model.Weights, threads)),
         [(OurReference, Infer, "fp32")] = static (model, _) => new EngineInference(OurReference, model, new ReferenceLayer(model.Layer.Spec!, model.Weights)),
         [(TorchLoop, Infer, "fp32")] = static (model, threads) => new TorchInference(TorchLoop, model, new TorchLoopForm(model, training: false), threads),
         [(TorchSort, Infer, "fp32")] = static (model, threads) => new TorchInference(TorchSort, model, new TorchSortForm(model, training: false), threads),

@@ -216,7 +216,7 @@ public sealed class MoEFeedForwardTests
             var weights = LayerOracle.RandomWeights(spec, 3);
             float[] x = Draw.Normal(50 * 40, 5), expected = new float[x.Length], actual = new float[x.Length];
             using var reference = new ReferenceLayer(spec, weights);
-            using var engine = new ManagedEngine(spec, weights, 2);
+            using var engine = new ManagedMoEEngine(spec, weights, 2);
             reference.Forward(x, expected);
             engine.Forward(x, actual);
             Assert.Equal(((TopKRouting)reference.Route(x)).ExpertIds.ToArray(), ((TopKRouting)engine.Route(x)).ExpertIds.ToArray());

@@ -32,7 +32,7 @@ public sealed record EngineCheck(
         var images = split.Test;
         var weights = layer.export_weights();
         using var torchEngine = new TorchMoEEngine(layer);
-        using var managed = new ReferenceLayer(layer.Spec!, weights);
+        using var managed = new ManagedMoEEngine(layer.Spec!, weights);
 
         var trained = layer.route(split.TestImages);
         var left = trained.Routing.Snapshot();

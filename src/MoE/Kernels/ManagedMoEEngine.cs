@@ -4,7 +4,7 @@ namespace MoE;
 /// A layer on the managed kernels: linear scorer, router, experts. No native code. Thread-safe; concurrent callers wait for each other, as the workspace is one: for more at once, give each an engine over the same weights, or
 /// use <see cref="MoEFeedForward"/> with a workspace per caller.
 /// </summary>
-public sealed unsafe class ManagedEngine : IMoEEngine
+public sealed unsafe class ManagedMoEEngine : IMoEEngine
 {
     private readonly Lock _lock = new();
     private readonly MoEFeedForward _experts;
@@ -20,7 +20,7 @@ public sealed unsafe class ManagedEngine : IMoEEngine
     /// <param name="threads">Threads that work on a call, the caller's included; positive.</param>
     /// <exception cref="SpecException">The spec has problems, or something that the kernels do not run; all are named.</exception>
     /// <exception cref="ArgumentException">Tensors are missing or have the wrong shape; all of them are named.</exception>
-    public ManagedEngine(MoELayerSpec spec, IWeightSource weights, int threads = 1)
+    public ManagedMoEEngine(MoELayerSpec spec, IWeightSource weights, int threads = 1)
     {
         ArgumentNullException.ThrowIfNull(spec);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(threads);
