@@ -1,3 +1,4 @@
+using MoE.Tests.Profiles;
 using MoE.Tests.Reference;
 
 namespace MoE.Tests.Kernels;
@@ -6,6 +7,8 @@ namespace MoE.Tests.Kernels;
 public sealed class MoEFeedForwardTests
 {
     private static readonly int[] s_sizes = [1, 2, 3, 7, 13, 31, 33, 100, 257];
+
+    public static TheoryData<string> Profiles => [.. AllProfiles.Layers.Keys];
 
     public static TheoryData<KernelPath> Paths => [.. Enum.GetValues<KernelPath>()];
 
@@ -221,6 +224,35 @@ public sealed class MoEFeedForwardTests
             engine.Forward(x, actual);
             Assert.Equal(((TopKRouting)reference.Route(x)).ExpertIds.ToArray(), ((TopKRouting)engine.Route(x)).ExpertIds.ToArray());
             Close(expected, actual);
+        }
+    }
+
+    [Theory, MemberData(nameof(Profiles))]
+    public void Every_profile_is_the_reference(string name)
+    {
+        var spec = AllProfiles.Layers[name];
+        Assert.Empty(MoEFeedForward.Unsupported(spec));
+        var weights = LayerOracle.RandomWeights(spec, 7);
+        float[] x = Draw.Normal(19 * spec.Width, 8), expected = new float[x.Length], actual = new float[x.Length];
+        using var reference = new ReferenceLayer(spec, weights);
+        using var engine = new ManagedMoEEngine(spec, weights);
+        reference.Forward(x, expected);
+        engine.Forward(x, actual);
+        Close(expected, actual);
+    }
+
+    [Theory, InlineData(1), InlineData(2)]
+    public void An_engine_allocates_nothing(int threads)
+    {
+        foreach (var spec in new[] { LayerProfiles.Mixtral(32, 48, 8, 2), LayerProfiles.DeepSeekV3(32, 48, 16, 4, 4, 2, 2.5) })
+        {
+            var weights = LayerOracle.RandomWeights(spec, 3);
+            float[] x = Draw.Normal(40 * 32, 5), y = new float[x.Length];
+            using var engine = new ManagedMoEEngine(spec, weights, threads);
+            for (int i = 0; i < 3; i++) engine.Forward(x, y);
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            for (int i = 0; i < 10; i++) engine.Forward(x, y);
+            Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
         }
     }
 
