@@ -96,4 +96,32 @@ public sealed class CompareReportTests
     }
 
     private static string? Text(JsonElement row, string key) => row.GetProperty(key).GetString();
+
+    [Fact]
+    public void ThePageHasEveryRowAndTheChartEveryRival()
+    {
+        var report = Report([.. CompareRow.Of(Measured(Case, ("moe", 100), ("torch-loop", 250), ("ort-moe", 80)))]);
+        string page = ReportPage.ToMarkdown(report, "chart.svg");
+        Assert.Contains("2026-01-02, m, 2 cores", page, StringComparison.Ordinal);
+        Assert.Contains("| infer/A/fp32/T512/th1 | torch-loop | 250 | 2.50 |", page, StringComparison.Ordinal);
+        Assert.Contains("| infer/A/fp32/T512/th1 | moe | 100 | 1.00 |", page, StringComparison.Ordinal);
+        Assert.Contains("(chart.svg)", page, StringComparison.Ordinal);
+        var chart = System.Xml.Linq.XDocument.Parse(ReportPage.ToSvg(report));
+        Assert.Equal(2, chart.Descendants().Count(static e => e.Name.LocalName == "rect" && e.Attribute("x") is not null));
+    }
+
+    [Fact]
+    public void ThePageAndItsChartAreWrittenTogether()
+    {
+        string folder = Directory.CreateTempSubdirectory().FullName;
+        try
+        {
+            ReportPage.Write(Path.Combine(folder, "deep", "page.md"), Report());
+            Assert.Equal(["page.md", "page.svg"], Directory.GetFiles(Path.Combine(folder, "deep")).Select(Path.GetFileName).Order());
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
 }

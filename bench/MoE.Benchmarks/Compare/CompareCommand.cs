@@ -25,15 +25,38 @@ internal static class CompareCommand
             DefaultValueFactory = static _ => Environment.ProcessorCount > 1 ? [1, 2] : [1],
         };
         var json = new Option<string>("--json") { Description = "where the report goes", HelpName = "FILE", DefaultValueFactory = static _ => ReportFile.DefaultPath };
-        var command = new Command("compare", "Measures this library against its rivals in turns, on the same weights and inputs.") { size, threads, json };
-        command.SetAction(result => Run(
+        var page = new Option<string?>("--page") { Description = "also as a page of Markdown, with a chart beside it", HelpName = "FILE" };
+        var from = new Option<string?>("--from") { Description = "measure nothing: take this report for the page", HelpName = "FILE" };
+        var command = new Command("compare", "Measures this library against its rivals in turns, on the same weights and inputs.") { size, threads, json, page, from };
+        command.SetAction(result => result.GetValue(from) is { } report ? Page(report, result.GetValue(page)) : Run(
             result.GetRequiredValue(size) == "full" ? CompareSize.Full : CompareSize.Quick,
             result.GetRequiredValue(threads),
-            result.GetRequiredValue(json)));
+            result.GetRequiredValue(json),
+            result.GetValue(page)));
         return command;
     }
 
-    private static int Run(CompareSize size, IReadOnlyList<int> threads, string json)
+    private static int Page(string report, string? page)
+    {
+        if (page is null)
+        {
+            Console.Error.WriteLine("--from needs --page.");
+            return 2;
+        }
+
+        try
+        {
+            ReportPage.Write(page, ReportFile.FromJson(File.ReadAllText(report)));
+            return 0;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or System.Text.Json.JsonException or InvalidDataException)
+        {
+            Console.Error.WriteLine($"{report}: {e.Message}");
+            return 2;
+        }
+    }
+
+    private static int Run(CompareSize size, IReadOnlyList<int> threads, string json, string? page)
     {
         var promised = PromiseTable.Of(size, threads);
         using var cancel = new CancellationTokenSource();
@@ -45,6 +68,7 @@ internal static class CompareCommand
             return run.Run(promised, cancel.Token);
         });
         ReportFile.Write(json, outcome.Report);
+        if (page is not null) ReportPage.Write(page, outcome.Report);
         Tell(outcome, size, json);
         return outcome.ExitCode;
 

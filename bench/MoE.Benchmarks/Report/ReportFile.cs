@@ -16,14 +16,16 @@ public static class ReportFile
         JsonSerializer.Deserialize(json, ReportJson.Default.CompareReport) ?? throw new InvalidDataException("The report is null.");
 
     /// <summary>Writes a report; readers see the old file or the whole new one, nothing between. Missing folders are made.</summary>
-    public static void Write(string path, CompareReport report)
+    public static void Write(string path, CompareReport report) => WriteText(path, ToJson(report));
+
+    internal static void WriteText(string path, string text)
     {
         string full = Path.GetFullPath(path);
         Directory.CreateDirectory(Path.GetDirectoryName(full)!);
         string fresh = $"{full}.{Environment.ProcessId}.tmp";
         try
         {
-            File.WriteAllText(fresh, ToJson(report));
+            File.WriteAllText(fresh, text);
             File.Move(fresh, full, overwrite: true);
         }
         finally
