@@ -128,10 +128,10 @@ public sealed class RouterKernelTests
         var specs = new[] { RouterProfiles.Mixtral(64, 8), RouterProfiles.Mixtral(8), RouterProfiles.GptOss(32) };
         float[][] logits = [.. specs.Select(static s => Draw.Normal(50 * s.Experts, 1))];
         for (int i = 0; i < 3; i++) RouterKernel.Route(logits[i], specs[i], [], buffer);
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int n = 0; n < 10; n++)
+        Assert.Equal(0, Allocation.OfTenCalls(() =>
+        {
             for (int i = 0; i < 3; i++) RouterKernel.Route(logits[i], specs[i], [], buffer);
-        Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
+        }));
         Assert.Equal(50 * 4, buffer.Permutation.Length);
         Assert.Equal(50 * 4, Enumerable.Range(0, 32).Sum(buffer.Load));
         Assert.Throws<ArgumentOutOfRangeException>(() => buffer.Load(32));
