@@ -71,13 +71,7 @@ public sealed class BiasBalancer : nn.Module
     /// <summary>Counts routes that were counted elsewhere, such as on other devices.</summary>
     /// <param name="counts">[E] integers.</param>
     /// <exception cref="ArgumentException">The shape is wrong.</exception>
-    public void observe(Tensor counts)
-    {
-        TensorGuard.Vector(counts, expert_load.shape[0], counts.dtype, nameof(counts));
-        using var guard = no_grad();
-        using var whole = counts.to(ScalarType.Int64);
-        expert_load.add_(whole);
-    }
+    public void observe(Tensor counts) => ExpertCounts.Add(expert_load, counts, nameof(counts));
 
     /// <summary>Moves the bias by the counts since the last step, and forgets them. Without counts nothing moves.</summary>
     public void step()

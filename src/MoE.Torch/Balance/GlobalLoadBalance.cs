@@ -39,8 +39,7 @@ public sealed class GlobalLoadBalance : nn.Module
     public RouterLoss Loss(double coefficient) => new("global_load_balancing", coefficient, (routing, padding) =>
     {
         using var scope = NewDisposeScope();
-        var p_TE = TorchRouterLosses.normalized_scores(routing.Logits ?? throw new InvalidOperationException("the gate gives no logits, which this loss needs"), routing.Spec?.Score.Function ?? ScoreFunction.Softmax);
-        return of(p_TE, routing.Load(), (int)routing.Choices, padding).MoveToOuterDisposeScope();
+        return of(RouterLoss.Scores(routing), routing.Load(), (int)routing.Choices, padding).MoveToOuterDisposeScope();
     });
 
     /// <summary>The loss from scores and loads.</summary>
@@ -65,11 +64,8 @@ public sealed class GlobalLoadBalance : nn.Module
     /// <exception cref="ArgumentException">The shape is wrong.</exception>
     public void observe(Tensor load)
     {
-        ArgumentNullException.ThrowIfNull(load);
-        TensorGuard.Vector(load, expert_load.shape[0], load.dtype, nameof(load));
+        ExpertCounts.Add(expert_load, load, nameof(load));
         using var guard = no_grad();
-        using var whole = load.to(ScalarType.Int64);
-        expert_load.add_(whole);
         batches.add_(1);
     }
 

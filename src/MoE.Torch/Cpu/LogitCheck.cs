@@ -29,6 +29,12 @@ internal static class LogitCheck
 /// <summary>Refuses ids that name nothing. Only CPU tensors are looked at.</summary>
 internal static class IdCheck
 {
+    /// <summary>Every given expert is one, or -1; not looked at where the context says so.</summary>
+    public static void Given(Tensor ids, int experts, GateContext context)
+    {
+        if (!context.SkipLogitCheck) Throw(ids, -1, experts, "givenExperts");
+    }
+
     /// <summary>Every id is in least..end-1.</summary>
     public static void Throw(Tensor ids, long least, long end, string name)
     {

@@ -44,10 +44,7 @@ public sealed class CosineGate : SpecGate
     /// <inheritdoc/>
     public override Tensor logits(Tensor tokens, GateContext context)
     {
-        ArgumentNullException.ThrowIfNull(context);
-        var x_TD = context.Selector ?? tokens;
-        TensorGuard.Matrix(x_TD, projection.weight!.shape[1], nameof(tokens));
-        TensorGuard.SameType(x_TD, experts, nameof(tokens));
+        var x_TD = TensorGuard.Seen(tokens, context, projection.weight!.shape[1], experts);
         using var scope = NewDisposeScope();
         var directions_TP = nn.functional.normalize(projection.call(x_TD), p: 2, dim: 1);
         var experts_PE = nn.functional.normalize(experts, p: 2, dim: 0);

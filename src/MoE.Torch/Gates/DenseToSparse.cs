@@ -62,7 +62,7 @@ public static class DenseToSparse
         TensorGuard.Matrix(logits, logits.shape[^1], nameof(logits));
         options.Checked();
         context ??= GateContext.Empty;
-        if (!context.SkipLogitCheck) LogitCheck.Throw(logits, context);
+        LogitCheck.Throw(logits, context);
         using var scope = NewDisposeScope();
         var wide_TE = logits.dtype == ScalarType.Float64 ? logits : logits.to(ScalarType.Float32);
         if (options.Temperature == 0)

@@ -59,10 +59,7 @@ public sealed class DenseToSparseGate : TorchGate
     /// <returns>[T, E].</returns>
     public Tensor logits(Tensor tokens, GateContext context)
     {
-        ArgumentNullException.ThrowIfNull(context);
-        var x_TD = context.Selector ?? tokens;
-        TensorGuard.Matrix(x_TD, weight.shape[1], nameof(tokens));
-        TensorGuard.SameType(x_TD, weight, nameof(tokens));
+        var x_TD = TensorGuard.Seen(tokens, context, weight.shape[1], weight);
         using var scope = NewDisposeScope();
         var linear_TE = nn.functional.linear(x_TD, weight, bias);
         return (activation is null ? linear_TE : activation.call(linear_TE)).MoveToOuterDisposeScope();

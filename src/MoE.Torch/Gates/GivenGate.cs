@@ -35,7 +35,7 @@ public sealed class GivenGate : TorchGate
         var given = context.GivenExperts ?? throw new InvalidOperationException("context.GivenExperts is null; this gate chooses nothing by itself");
         if (given.dim() != 2 || given.shape[0] != tokens.shape[0] || given.shape[1] != _choices || given.dtype != ScalarType.Int64)
             throw new ArgumentException($"givenExperts is {given.dtype} {TensorGuard.Shape(given)}; must be Int64 [{tokens.shape[0]}, {_choices}]", nameof(context));
-        if (!context.SkipLogitCheck) IdCheck.Throw(given, -1, Experts, "givenExperts");
+        IdCheck.Given(given, Experts, context);
         using var scope = NewDisposeScope();
         return GivenRouting.Even(Experts, given, tokens, context).MoveToOuterDisposeScope();
     }

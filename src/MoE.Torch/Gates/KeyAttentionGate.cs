@@ -34,10 +34,7 @@ public sealed class KeyAttentionGate : SpecGate
     /// <inheritdoc/>
     public override Tensor logits(Tensor tokens, GateContext context)
     {
-        ArgumentNullException.ThrowIfNull(context);
-        var x_TD = context.Selector ?? tokens;
-        TensorGuard.Matrix(x_TD, query.shape[1], nameof(tokens));
-        TensorGuard.SameType(x_TD, query, nameof(tokens));
+        var x_TD = TensorGuard.Seen(tokens, context, query.shape[1], query);
         using var scope = NewDisposeScope();
         return nn.functional.linear(x_TD, query).mm(keys.t()).div(Math.Sqrt(keys.shape[1])).MoveToOuterDisposeScope();
     }

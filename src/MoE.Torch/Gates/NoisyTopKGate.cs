@@ -70,9 +70,7 @@ public sealed class NoisyTopKGate : SpecGate
 
     private NoisyLogits Noised(Tensor tokens, GateContext context)
     {
-        var x_TD = context.Selector ?? tokens;
-        TensorGuard.Matrix(x_TD, noise_weight.shape[1], nameof(tokens));
-        TensorGuard.SameType(x_TD, noise_weight, nameof(tokens));
+        var x_TD = TensorGuard.Seen(tokens, context, noise_weight.shape[1], noise_weight);
         var clean_TE = scorer is null ? nn.functional.linear(x_TD, weight!) : scorer.call(x_TD);
         if (!training) return new NoisyLogits(clean_TE, clean_TE.alias(), zeros_like(clean_TE), zeros([], dtype: clean_TE.dtype, device: clean_TE.device));
         var std_TE = nn.functional.softplus(nn.functional.linear(x_TD, noise_weight)).add(_epsilon);

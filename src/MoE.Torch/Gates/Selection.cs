@@ -14,7 +14,7 @@ internal static class Selection
         if (spec.Select is PrototypeSelection prototypes)
         {
             long size = scores_TE.shape[1] / prototypes.Count;
-            var open_TE = closed is null ? scores_TE : scores_TE.masked_fill(closed.unsqueeze(0), double.NegativeInfinity);
+            var open_TE = Open(scores_TE, closed);
             var (best_TB1, at_TB1) = TopK(open_TE.view(scores_TE.shape[0], prototypes.Count, size), 1, spec.Ties);
             return at_TB1.squeeze(-1).add(arange(prototypes.Count, dtype: ScalarType.Int64, device: scores_TE.device).mul(size)).masked_fill(best_TB1.squeeze(-1).isneginf(), -1);
         }
@@ -31,7 +31,7 @@ internal static class Selection
         // Open experts are kept above -infinity, so that -infinity in the result means: nothing left to choose.
         double lowest = scores_TE.dtype == ScalarType.Float64 ? double.MinValue : float.MinValue;
         choice_TE = choice_TE.clamp_min(lowest);
-        if (closed is not null) choice_TE = choice_TE.masked_fill(closed.unsqueeze(0), double.NegativeInfinity);
+        choice_TE = Open(choice_TE, closed);
         if (select.Groups is { } groups) choice_TE = LimitGroups(choice_TE, groups, select.K, spec.Ties);
         var (values_TK, experts_TK) = TopK(choice_TE, select.K, spec.Ties);
         return closed is null ? experts_TK : experts_TK.masked_fill(values_TK.isneginf(), -1);
@@ -40,8 +40,7 @@ internal static class Selection
     /// <summary>[T, K] int64 by values of the batch's own (balanced scores).</summary>
     public static Tensor ChooseBy(Tensor values_TE, RouterSpec spec, Tensor? closed)
     {
-        if (closed is not null) values_TE = values_TE.masked_fill(closed.unsqueeze(0), double.NegativeInfinity);
-        var (top_TK, experts_TK) = TopK(values_TE, spec.TopK, spec.Ties);
+        var (top_TK, experts_TK) = TopK(Open(values_TE, closed), spec.TopK, spec.Ties);
         return closed is null ? experts_TK : experts_TK.masked_fill(top_TK.isneginf(), -1);
     }
 
@@ -51,8 +50,7 @@ internal static class Selection
         long tokens = scores_TE.shape[0], experts = scores_TE.shape[1];
         if (tokens == 0) return zeros_like(scores_TE, dtype: ScalarType.Int64);
         double lowest = scores_TE.dtype == ScalarType.Float64 ? double.MinValue : float.MinValue;
-        var open_TE = scores_TE.clamp_min(lowest);
-        if (closed is not null) open_TE = open_TE.masked_fill(closed.unsqueeze(0), double.NegativeInfinity);
+        var open_TE = Open(scores_TE.clamp_min(lowest), closed);
         if (padding is not null) open_TE = open_TE.masked_fill(padding.unsqueeze(1), double.NegativeInfinity);
         long take = Math.Min(capacity, length);
         var byExpert_SEL = open_TE.view(-1, length, experts).transpose(1, 2).contiguous();
@@ -62,9 +60,12 @@ internal static class Selection
         return zeros_like(byExpert_SEL, dtype: ScalarType.Int64).sub(1).scatter(2, tokens_SEC, ranks_SEC).transpose(1, 2).reshape(tokens, experts);
     }
 
+    // Closed experts come last.
+    private static Tensor Open(Tensor scores_TE, Tensor? closed) => closed is null ? scores_TE : scores_TE.masked_fill(closed.unsqueeze(0), double.NegativeInfinity);
+
     private static Tensor ToMass(Tensor scores_TE, double p, TieRule ties, Tensor? closed)
     {
-        var open_TE = closed is null ? scores_TE : scores_TE.masked_fill(closed.unsqueeze(0), double.NegativeInfinity);
+        var open_TE = Open(scores_TE, closed);
         var (values_TE, experts_TE) = TopK(open_TE, scores_TE.shape[1], ties);
         if (closed is not null) values_TE = values_TE.masked_fill(values_TE.isneginf(), 0);
         // The mass in front of each expert: those behind the one that passes p are left out.
@@ -77,7 +78,7 @@ internal static class Selection
     private static Tensor AboveThreshold(Tensor scores_TE, ThresholdSelection rule, TieRule ties, Tensor? closed)
     {
         var all_TE = arange(scores_TE.shape[1], dtype: ScalarType.Int64, device: scores_TE.device).unsqueeze(0).expand(scores_TE.shape[0], -1);
-        var open_TE = closed is null ? scores_TE : scores_TE.masked_fill(closed.unsqueeze(0), double.NegativeInfinity);
+        var open_TE = Open(scores_TE, closed);
         var taken_TE = open_TE.gt((float)rule.Threshold);
         if (rule.AtLeastOne && scores_TE.shape[0] > 0)
         {
@@ -93,7 +94,7 @@ internal static class Selection
     {
         double lowest = noisy_TE.dtype == ScalarType.Float64 ? double.MinValue : float.MinValue;
         var open_TE = noisy_TE.clamp_min(lowest);
-        if (closed is not null) open_TE = open_TE.masked_fill(closed.unsqueeze(0), double.NegativeInfinity);
+        open_TE = Open(open_TE, closed);
         Tensor? first_T1 = null;
         long rest = spec.TopK;
         if (spec.Noise!.Use == NoiseUse.LaterChoices)

@@ -41,7 +41,7 @@ public sealed class SparseMixerGate : nn.Module
         ArgumentNullException.ThrowIfNull(logits);
         TensorGuard.Matrix(logits, logits.shape[^1], nameof(logits));
         context ??= GateContext.Empty;
-        if (!context.SkipLogitCheck) LogitCheck.Throw(logits, context);
+        LogitCheck.Throw(logits, context);
         using var scope = NewDisposeScope();
         Tensor far_TE, taken_T1, mid_T1;
         using (no_grad()) far_TE = SparseMixing.Far(logits, logits, Jitter);

@@ -157,8 +157,7 @@ public static class SpecRouting
         TensorGuard.Vector(context.ClosedExperts, spec.Experts, ScalarType.Bool, "closedExperts");
         if (context.GivenExperts is { } given && (given.dim() != 2 || given.shape[0] != logits.shape[0] || given.shape[1] != spec.TopK || given.dtype != ScalarType.Int64))
             throw new ArgumentException($"givenExperts is {given.dtype} {TensorGuard.Shape(given)}; must be Int64 [{logits.shape[0]}, {spec.TopK}]", "givenExperts");
-        if (context.SkipLogitCheck) return;
-        if (context.GivenExperts is { } ids) IdCheck.Throw(ids, -1, spec.Experts, "givenExperts");
+        if (context.GivenExperts is { } ids) IdCheck.Given(ids, spec.Experts, context);
         LogitCheck.Throw(logits, context);
     }
 

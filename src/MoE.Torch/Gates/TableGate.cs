@@ -50,8 +50,13 @@ public sealed class TableGate : TorchGate
     {
         ArgumentNullException.ThrowIfNull(tokens);
         ArgumentNullException.ThrowIfNull(context);
-        var ids = Key switch { LookupKey.Token => context.TokenIds, LookupKey.Type => context.TypeIds, _ => context.TaskIds }
-            ?? throw new InvalidOperationException($"the context has no {Key switch { LookupKey.Token => nameof(context.TokenIds), LookupKey.Type => nameof(context.TypeIds), _ => nameof(context.TaskIds) }}; this gate routes by them");
+        var (carried, name) = Key switch
+        {
+            LookupKey.Token => (context.TokenIds, nameof(context.TokenIds)),
+            LookupKey.Type => (context.TypeIds, nameof(context.TypeIds)),
+            _ => (context.TaskIds, nameof(context.TaskIds)),
+        };
+        var ids = carried ?? throw new InvalidOperationException($"the context has no {name}; this gate routes by them");
         TensorGuard.Vector(ids, tokens.shape[0], ScalarType.Int64, "ids");
         using var scope = NewDisposeScope();
         return GivenRouting.Even(Experts, given_experts(ids), tokens, context).MoveToOuterDisposeScope();

@@ -15,6 +15,16 @@ internal static class TensorGuard
         Floating(tensor, name);
     }
 
+    /// <summary>What a scorer sees: the selector, or the tokens where there is none; [T, columns] of the parameters' type.</summary>
+    public static Tensor Seen(Tensor tokens, GateContext context, long columns, Tensor parameter)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        var x_TD = context.Selector ?? tokens;
+        Matrix(x_TD, columns, nameof(tokens));
+        SameType(x_TD, parameter, nameof(tokens));
+        return x_TD;
+    }
+
     public static void Floating(Tensor tensor, string name)
     {
         if (tensor.dtype is not (ScalarType.Float32 or ScalarType.Float64 or ScalarType.BFloat16 or ScalarType.Float16))

@@ -40,10 +40,7 @@ public sealed class XMoEGate : SpecGate
     /// <inheritdoc/>
     public override Tensor logits(Tensor tokens, GateContext context)
     {
-        ArgumentNullException.ThrowIfNull(context);
-        var x_TD = context.Selector ?? tokens;
-        TensorGuard.Matrix(x_TD, reduction.weight!.shape[1], nameof(tokens));
-        TensorGuard.SameType(x_TD, experts, nameof(tokens));
+        var x_TD = TensorGuard.Seen(tokens, context, reduction.weight!.shape[1], experts);
         using var scope = NewDisposeScope();
         using (no_grad())
         {

@@ -61,7 +61,7 @@ public sealed class RouterLoss
     public static RouterLoss LoadBalancing(double coefficient) => new("load_balancing", coefficient, static (routing, padding) =>
     {
         using var scope = NewDisposeScope();
-        var p_TE = TorchRouterLosses.normalized_scores(Need(routing.Logits, "logits"), routing.Spec?.Score.Function ?? ScoreFunction.Softmax);
+        var p_TE = Scores(routing);
         return TorchRouterLosses.switch_load_balancing(p_TE, routing.Load(), (int)routing.Choices, padding).MoveToOuterDisposeScope();
     });
 
@@ -70,7 +70,7 @@ public sealed class RouterLoss
     public static RouterLoss SequenceLoadBalancing(double coefficient) => new("sequence_load_balancing", coefficient, static (routing, padding) =>
     {
         using var scope = NewDisposeScope();
-        var p_TE = TorchRouterLosses.normalized_scores(Need(routing.Logits, "logits"), routing.Spec?.Score.Function ?? ScoreFunction.Softmax);
+        var p_TE = Scores(routing);
         return TorchRouterLosses.sequence_load_balancing(p_TE, routing.ToMap(kept: false), routing.SequenceLength, (int)routing.Choices, padding).MoveToOuterDisposeScope();
     });
 
@@ -96,6 +96,10 @@ public sealed class RouterLoss
         ArgumentNullException.ThrowIfNull(loss);
         return loss.mul(coefficient);
     }
+
+    /// <summary>The routing's scores over all experts, normalised: what load-balancing losses take.</summary>
+    internal static Tensor Scores(RoutingTensors routing) =>
+        TorchRouterLosses.normalized_scores(Need(routing.Logits, "logits"), routing.Spec?.Score.Function ?? ScoreFunction.Softmax);
 
     private static Tensor Need(Tensor? tensor, string name) =>
         tensor ?? throw new InvalidOperationException($"the gate gives no {name}, which this loss needs");

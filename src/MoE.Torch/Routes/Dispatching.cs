@@ -76,7 +76,7 @@ internal static class Dispatching
     {
         if (queues_TK.shape[0] == 0) return zeros_like(queues_TK);
         var order_T = priority == TokenPriority.BestScore
-            ? scores_TE.amax([1]).sort(0, descending: true, stable: true).Indices
+            ? BestFirst(scores_TE)
             : arange(queues_TK.shape[0], dtype: ScalarType.Int64, device: queues_TK.device);
         var sorted_TK = queues_TK.index_select(0, order_T);
         var taken_E = zeros(queues, dtype: ScalarType.Int64, device: queues_TK.device);
@@ -104,10 +104,12 @@ internal static class Dispatching
         return (experts_TK.add(first_T1).masked_fill(experts_TK.lt(0), -1), checked((int)(tokens / length * experts)));
     }
 
+    private static Tensor BestFirst(Tensor scores_TE) => scores_TE.amax([1]).sort(0, descending: true, stable: true).Indices;
+
     private static Tensor PrioritizedPositions(Tensor scores_TE, Tensor queues_TK, int queues, DispatchSpec dispatch, int capacity)
     {
         if (queues_TK.shape[0] == 0) return zeros_like(queues_TK);
-        var (_, order_T) = scores_TE.amax([1]).sort(0, descending: true, stable: true);
+        var order_T = BestFirst(scores_TE);
         var positions_TK = Positions(queues_TK.index_select(0, order_T), queues, dispatch, capacity);
         return zeros_like(positions_TK).index_copy(0, order_T, positions_TK);
     }

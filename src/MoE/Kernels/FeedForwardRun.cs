@@ -150,7 +150,7 @@ internal sealed unsafe class FeedForwardRun : IKernelJob
             }
             else
             {
-                for (int k = 0; k < _width; k++) to[(long)k * n + r] = from[k];
+                Tiles.Column(new ReadOnlySpan<float>(from, _width), to + r, n);
             }
         }
     }
@@ -163,7 +163,7 @@ internal sealed unsafe class FeedForwardRun : IKernelJob
         var expert = _experts[_blocks[slice.FirstBlock].Expert];
         int from = (item - slice.FirstItem) * Group, to = Math.Min(from + Group, expert.FirstPanels);
         float* tile = stackalloc float[Tiles.MaxRows * Tiles.Columns + 16];
-        tile = Aligned(tile);
+        tile = Tiles.Aligned(tile);
         for (int p = from; p < to; p++)
         {
             for (int b = 0; b < slice.Blocks; b++)
@@ -224,7 +224,7 @@ internal sealed unsafe class FeedForwardRun : IKernelJob
         int column = first * Tiles.Columns, columns = Math.Min(last * Tiles.Columns, _width) - column;
         for (int t = _from; t < _to; t++) new Span<float>(_y + (long)t * _width + column, columns).Clear();
         float* tile = stackalloc float[Tiles.MaxRows * Tiles.Columns + 16];
-        tile = Aligned(tile);
+        tile = Tiles.Aligned(tile);
         for (int s = 0; s < _sliceCount; s++)
         {
             ref readonly var slice = ref _slices[s];
@@ -279,6 +279,4 @@ internal sealed unsafe class FeedForwardRun : IKernelJob
 
         return low;
     }
-
-    private static float* Aligned(float* p) => (float*)(((nint)p + 63) & ~63);
 }

@@ -16,10 +16,7 @@ internal sealed unsafe class PackedLinear : IDisposable
         Panels = (Outputs + Tiles.Columns - 1) / Tiles.Columns;
         _panels = new AlignedBuffer((long)Panels * width * Tiles.Columns);
         for (int n = 0; n < Outputs; n++)
-        {
-            float* to = Panel(n / Tiles.Columns) + n % Tiles.Columns;
-            for (int k = 0; k < width; k++) to[(long)k * Tiles.Columns] = weight[n * width + k];
-        }
+            Tiles.Column(weight.Slice(n * width, width), Panel(n / Tiles.Columns) + n % Tiles.Columns, Tiles.Columns);
     }
 
     public int Width { get; }
@@ -60,10 +57,7 @@ internal sealed unsafe class LinearRun : IKernelJob
         int from = item * Tiles.MaxRows, n = Math.Min(Tiles.MaxRows, _rows - from), d = _matrix.Width;
         float* a = _scratch + (long)worker * Tiles.MaxRows * d;
         for (int r = 0; r < n; r++)
-        {
-            float* x = _x + (long)(from + r) * d;
-            for (int k = 0; k < d; k++) a[(long)k * n + r] = x[k];
-        }
+            Tiles.Column(new ReadOnlySpan<float>(_x + (long)(from + r) * d, d), a + r, n);
 
         float* tile = stackalloc float[Tiles.MaxRows * Tiles.Columns];
         for (int p = 0; p < _matrix.Panels; p++)

@@ -22,12 +22,11 @@ public sealed unsafe class ManagedMoEEngine : IMoEEngine
     /// <exception cref="ArgumentException">Tensors are missing or have the wrong shape; all of them are named.</exception>
     public ManagedMoEEngine(MoELayerSpec spec, IWeightSource weights, int threads = 1)
     {
-        ArgumentNullException.ThrowIfNull(spec);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(threads);
-        spec.Checked();
+        MoEFeedForward.Supported(spec);
         if (spec.Router.Schedules is not null) throw new SpecException([RouterSpec.OneStep("router.")]);
-        _experts = new MoEFeedForward(spec, weights);
         var tensors = LayerWeights.Load(spec, weights);
+        _experts = new MoEFeedForward(spec, tensors, MoEFeedForward.DefaultPath);
         _scorer = new PackedLinear(tensors.Get(WeightNames.Router)!, spec.Width);
         _bias = tensors.Get(WeightNames.RouterBias);
         _selectionBias = tensors.Get(WeightNames.SelectionBias) ?? [];

@@ -27,11 +27,15 @@ public sealed unsafe class MoEFeedForward : IDisposable
     }
 
     internal MoEFeedForward(MoELayerSpec spec, IWeightSource weights, KernelPath path)
+        : this(Supported(spec), LayerWeights.Load(spec, weights), path)
     {
-        ArgumentNullException.ThrowIfNull(spec);
-        spec.Checked();
-        SpecException.ThrowIfAny([.. Unsupported(spec)]);
-        var tensors = LayerWeights.Load(spec, weights);
+    }
+
+    /// <param name="spec">A layer that <see cref="Supported"/> let through.</param>
+    /// <param name="tensors">Its tensors.</param>
+    /// <param name="path">The vectors.</param>
+    internal MoEFeedForward(MoELayerSpec spec, LayerWeights tensors, KernelPath path)
+    {
         Spec = spec;
         Path = path;
         _shared = spec.Shared is not null;
@@ -80,6 +84,15 @@ public sealed unsafe class MoEFeedForward : IDisposable
         if (spec.PassDropped) yield return new SpecProblem("pass_dropped", "true", Rule);
         if (spec.KeepsRemainder) yield return new SpecProblem("keeps_remainder", "true", Rule);
         if (spec.OutputMasking != 0) yield return new SpecProblem("output_masking", spec.OutputMasking.ToString(System.Globalization.CultureInfo.InvariantCulture), Rule);
+    }
+
+    /// <summary>The spec, or an exception with all of its problems or all that is not run.</summary>
+    internal static MoELayerSpec Supported(MoELayerSpec spec)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        spec.Checked();
+        SpecException.ThrowIfAny([.. Unsupported(spec)]);
+        return spec;
     }
 
     /// <summary>Runs the experts.</summary>

@@ -33,8 +33,8 @@ internal sealed unsafe class PackedExpert : IDisposable
             for (int j = 0; j < Half && p * Half + j < inner; j++)
             {
                 int f = p * Half + j;
-                if (glu) Column(_first.Data + (long)p * width * Tiles.Columns + j, gate.Slice(f * width, width));
-                Column(_first.Data + (long)p * width * Tiles.Columns + (glu ? Half : 0) + j, up.Slice(f * width, width));
+                if (glu) Tiles.Column(gate.Slice(f * width, width), _first.Data + (long)p * width * Tiles.Columns + j, Tiles.Columns);
+                Tiles.Column(up.Slice(f * width, width), _first.Data + (long)p * width * Tiles.Columns + (glu ? Half : 0) + j, Tiles.Columns);
                 if (glu && HasFirstBias) _firstBias.Data[p * Tiles.Columns + j] = gateBias[f];
                 if (HasFirstBias) _firstBias.Data[p * Tiles.Columns + (glu ? Half : 0) + j] = upBias[f];
             }
@@ -42,7 +42,7 @@ internal sealed unsafe class PackedExpert : IDisposable
 
         for (int i = 0; i < width; i++)
         {
-            Column(_down.Data + (long)(i / Tiles.Columns) * inner * Tiles.Columns + i % Tiles.Columns, down.Slice(i * inner, inner));
+            Tiles.Column(down.Slice(i * inner, inner), _down.Data + (long)(i / Tiles.Columns) * inner * Tiles.Columns + i % Tiles.Columns, Tiles.Columns);
             if (HasDownBias) _downBias.Data[i] = downBias[i];
         }
     }
@@ -78,10 +78,5 @@ internal sealed unsafe class PackedExpert : IDisposable
         _down.Dispose();
         _firstBias.Dispose();
         _downBias.Dispose();
-    }
-
-    private static void Column(float* destination, ReadOnlySpan<float> source)
-    {
-        for (int i = 0; i < source.Length; i++) destination[(long)i * Tiles.Columns] = source[i];
     }
 }

@@ -67,7 +67,7 @@ public static unsafe class RouterKernel
         destination.Begin(tokens, e, k);
         var groups = ((TopKSelection)spec.Select).Groups;
         float* memory = stackalloc float[((groups is null ? e : 2 * e + groups.Count + 2 * Math.Max(groups.Keep, k)) + 2 * k + 1) * Lanes];
-        float* scores = (float*)(((nint)memory + 63) & ~63), values = scores + e * Lanes;
+        float* scores = Tiles.Aligned(memory), values = scores + e * Lanes;
         int* indices = (int*)(values + k * Lanes);
         float* rest = values + 2 * k * Lanes;
         fixed (float* l = logits, bias = selectionBias, weights = destination.MutableWeights)
@@ -228,55 +228,60 @@ public static unsafe class RouterKernel
             Vector512.Create(-1).Store(indices + j * Lanes);
         }
 
-        bool later = ties == TieRule.HighestIndex;
+        if (ties == TieRule.HighestIndex) Insert<LaterFirst>(scores, bias, e, k, values, indices);
+        else Insert<EarlierFirst>(scores, bias, e, k, values, indices);
+    }
+
+    private static void Insert<TOrder>(float* scores, float* bias, int e, int k, float* values, int* indices) where TOrder : struct, IOrder
+    {
         float* kth = values + (k - 1) * Lanes;
         for (int i = 0; i < e; i++)
         {
             var v = Vector512.Load(scores + i * Lanes);
             if (bias is not null) v += Vector512.Create(bias[i]);
-            if (later)
+            if (TOrder.NoneBefore(v, Vector512.Load(kth))) continue;
+            var index = Vector512.Create(i);
+            for (int j = k - 1; j > 0; j--)
             {
-                if (Vector512.GreaterThanOrEqualAny(v, Vector512.Load(kth))) InsertLater(v, Vector512.Create(i), k, values, indices);
+                var above = Vector512.Load(values + (j - 1) * Lanes);
+                var here = Vector512.Load(values + j * Lanes);
+                var taken = Vector512.ConditionalSelect(TOrder.Before(v, here).AsInt32(), index, Vector512.Load(indices + j * Lanes));
+                Vector512.ConditionalSelect(TOrder.Before(v, above).AsInt32(), Vector512.Load(indices + (j - 1) * Lanes), taken).Store(indices + j * Lanes);
+                Vector512.MaxNative(Vector512.MinNative(v, above), here).Store(values + j * Lanes);
             }
-            else if (Vector512.GreaterThanAny(v, Vector512.Load(kth)))
-            {
-                Insert(v, Vector512.Create(i), k, values, indices);
-            }
+
+            var first = Vector512.Load(values);
+            Vector512.ConditionalSelect(TOrder.Before(v, first).AsInt32(), index, Vector512.Load(indices)).Store(indices);
+            Vector512.MaxNative(v, first).Store(values);
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Insert(Vector512<float> v, Vector512<int> index, int k, float* values, int* indices)
+    /// <summary>Which of two values, the new one and one that is there, comes first.</summary>
+    private interface IOrder
     {
-        for (int j = k - 1; j > 0; j--)
-        {
-            var above = Vector512.Load(values + (j - 1) * Lanes);
-            var here = Vector512.Load(values + j * Lanes);
-            var taken = Vector512.ConditionalSelect(Vector512.GreaterThan(v, here).AsInt32(), index, Vector512.Load(indices + j * Lanes));
-            Vector512.ConditionalSelect(Vector512.GreaterThan(v, above).AsInt32(), Vector512.Load(indices + (j - 1) * Lanes), taken).Store(indices + j * Lanes);
-            Vector512.MaxNative(Vector512.MinNative(v, above), here).Store(values + j * Lanes);
-        }
+        static abstract Vector512<float> Before(Vector512<float> added, Vector512<float> there);
 
-        var first = Vector512.Load(values);
-        Vector512.ConditionalSelect(Vector512.GreaterThan(v, first).AsInt32(), index, Vector512.Load(indices)).Store(indices);
-        Vector512.MaxNative(v, first).Store(values);
+        static abstract bool NoneBefore(Vector512<float> added, Vector512<float> there);
     }
 
-    // The same with equal values in the opposite order.
-    private static void InsertLater(Vector512<float> v, Vector512<int> index, int k, float* values, int* indices)
+    /// <summary>Equal values: the lower index.</summary>
+    private readonly struct EarlierFirst : IOrder
     {
-        for (int j = k - 1; j > 0; j--)
-        {
-            var above = Vector512.Load(values + (j - 1) * Lanes);
-            var here = Vector512.Load(values + j * Lanes);
-            var taken = Vector512.ConditionalSelect(Vector512.GreaterThanOrEqual(v, here).AsInt32(), index, Vector512.Load(indices + j * Lanes));
-            Vector512.ConditionalSelect(Vector512.GreaterThanOrEqual(v, above).AsInt32(), Vector512.Load(indices + (j - 1) * Lanes), taken).Store(indices + j * Lanes);
-            Vector512.MaxNative(Vector512.MinNative(v, above), here).Store(values + j * Lanes);
-        }
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static Vector512<float> Before(Vector512<float> added, Vector512<float> there) => Vector512.GreaterThan(added, there);
 
-        var first = Vector512.Load(values);
-        Vector512.ConditionalSelect(Vector512.GreaterThanOrEqual(v, first).AsInt32(), index, Vector512.Load(indices)).Store(indices);
-        Vector512.MaxNative(v, first).Store(values);
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static bool NoneBefore(Vector512<float> added, Vector512<float> there) => !Vector512.GreaterThanAny(added, there);
+    }
+
+    /// <summary>Equal values: the higher index.</summary>
+    private readonly struct LaterFirst : IOrder
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static Vector512<float> Before(Vector512<float> added, Vector512<float> there) => Vector512.GreaterThanOrEqual(added, there);
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static bool NoneBefore(Vector512<float> added, Vector512<float> there) => !Vector512.GreaterThanOrEqualAny(added, there);
     }
 
     // What the choice compares where groups compete first: scores plus bias, and what the mask says for the groups that were not kept.

@@ -69,6 +69,15 @@ internal static unsafe partial class Tiles
         }
     }
 
+    /// <summary>to[k * stride] = from[k]: a row becomes a column of a block or panel.</summary>
+    public static void Column(ReadOnlySpan<float> from, float* to, int stride)
+    {
+        for (int k = 0; k < from.Length; k++) to[(long)k * stride] = from[k];
+    }
+
+    /// <summary>The next 64-byte boundary: stack memory has sixteen floats to spare.</summary>
+    public static float* Aligned(float* memory) => (float*)(((nint)memory + 63) & ~63);
+
     private static void Split(delegate*<float*, nint, float*, nint, float*, float*, nint, void>[] tiles, int most, int columns, int rows, float* a, float* b, nint k, float* c)
     {
         for (int r = 0; r < rows; r += most)

@@ -140,7 +140,6 @@ internal sealed class ReferenceRow
             if (chosen[j] < 0 || chosen[j] >= _scores.Length - _spec.Weigh.WeightlessExperts) weights[j] = 0;
         }
 
-
         Normalize(_spec.Weigh, weights);
     }
 

@@ -124,17 +124,19 @@ internal sealed class VMoE : IAdapter
         ["compute_capacity"] = Capacity,
     };
 
+    private static RoutingCase Call(CaseReader c, RouterSpec router, int capacity) =>
+        new() { Router = router with { Dispatch = router.Dispatch with { Capacity = new CapacitySpec { Fixed = capacity } } }, Logits = c.Input("gate_logits") };
+
     private static NamedTorchPlan TopExperts(CaseReader c)
     {
         int capacity = c.Int("capacity");
-        var router = RouterProfiles.VMoE(c.Int("num_experts"), c.Int("num_selected_experts"), prioritized: c.Bool("batch_priority"));
-        var call = new RoutingCase { Router = router with { Dispatch = router.Dispatch with { Capacity = new CapacitySpec { Fixed = capacity } } }, Logits = c.Input("gate_logits") };
+        var call = Call(c, RouterProfiles.VMoE(c.Int("num_experts"), c.Int("num_selected_experts"), prioritized: c.Bool("batch_priority")), capacity);
         return new NamedTorchPlan
         {
             Outputs = NamedPlan.None,
             Torch = (run, _) =>
             {
-                var routing = call.Torch(TorchValues.Tensor(call.Logits));
+                var routing = call.Torch(TorchValues.Tensor(call.Logits!));
                 run["gates"] = routing.Scores!;
                 run["einsum_combine_weights"] = routing.ToCombineTensor();
                 run["einsum_dispatch_weights"] = routing.ToDispatchMask();
@@ -158,14 +160,13 @@ internal sealed class VMoE : IAdapter
     private static NamedTorchPlan TopItems(CaseReader c)
     {
         int capacity = c.Int("capacity");
-        var router = RouterProfiles.VMoEExpertChoice(c.Int("num_experts"));
-        var call = new RoutingCase { Router = router with { Dispatch = router.Dispatch with { Capacity = new CapacitySpec { Fixed = capacity } } }, Logits = c.Input("gate_logits") };
+        var call = Call(c, RouterProfiles.VMoEExpertChoice(c.Int("num_experts")), capacity);
         return new NamedTorchPlan
         {
             Outputs = NamedPlan.None,
             Torch = (run, _) =>
             {
-                var routing = call.Torch(TorchValues.Tensor(call.Logits));
+                var routing = call.Torch(TorchValues.Tensor(call.Logits!));
                 run["gates"] = routing.Scores!;
                 run["combine_weights"] = routing.ToCombineTensor();
                 run["dispatch_weights"] = routing.ToDispatchMask();

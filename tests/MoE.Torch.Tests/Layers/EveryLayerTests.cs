@@ -46,9 +46,9 @@ public sealed class EveryLayerTests
         using var layer = Make(name);
         using var x = Input();
         layer.call(x).Dispose();
-        long before = Live();
+        long before = LiveTensors.Count();
         using (var y = layer.call(x)) Assert.Equal(x.shape, y.shape);
-        Assert.Equal(before, Live());
+        Assert.Equal(before, LiveTensors.Count());
     }
 
     [Theory, MemberData(nameof(Names))]
@@ -125,9 +125,9 @@ public sealed class EveryLayerTests
         var x = Input().view(6, Width);
         var ids = tensor(new long[] { 3 }).expand(6, 1);
         var one = ones([6, 1], dtype: ScalarType.Float64);
-        long before = Live();
+        long before = LiveTensors.Count();
         using (var y = experts.mix(x, ids, one)) Assert.Equal([6, Width], y.shape);
-        Assert.Equal(before, Live());
+        Assert.Equal(before, LiveTensors.Count());
         Assert.Throws<ArgumentException>(() => experts.mix(x, ids, ones([6, 2], dtype: ScalarType.Float64)));
         Assert.Throws<ArgumentException>(() => experts.mix(x, ids.narrow(0, 0, 2), ones([2, 1], dtype: ScalarType.Float64)));
     }
@@ -138,11 +138,11 @@ public sealed class EveryLayerTests
         using var scope = NewDisposeScope();
         using var retrieval = new ProductKeyRetrieval(Width, 6, heads: 2, keys: 4, lists: 2, k: 3, dtype: ScalarType.Float64);
         var x = Input().view(6, Width);
-        long before = Live();
+        long before = LiveTensors.Count();
         var (scores, ids) = retrieval.retrieve(x);
         Assert.Equal(scores.shape, ids.shape);
         Assert.Equal(3, scores.shape[^1]);
-        Assert.Equal(before + 2, Live());
+        Assert.Equal(before + 2, LiveTensors.Count());
         Assert.InRange(ids.min().item<long>(), 0, 15);
         Assert.InRange(ids.max().item<long>(), 0, 15);
     }
@@ -247,11 +247,4 @@ public sealed class EveryLayerTests
     private static Linear Gate(int experts) => nn.Linear(Width, experts, dtype: ScalarType.Float64);
 
     private static Tensor Input() => randn([1, 6, Width], dtype: ScalarType.Float64, generator: new Generator(3));
-
-    private static long Live()
-    {
-        GC.Collect();
-        GC.WaitForPendingFinalizers();
-        return Tensor.TotalCount;
-    }
 }

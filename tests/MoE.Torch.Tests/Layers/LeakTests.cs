@@ -31,9 +31,9 @@ public sealed class LeakTests
 
         // The first steps make gradients and optimiser state, which stay.
         for (int i = 0; i < 3; i++) Step();
-        long before = Live();
+        long before = LiveTensors.Count();
         for (int i = 0; i < 1000; i++) Step();
-        Assert.Equal(before, Live());
+        Assert.Equal(before, LiveTensors.Count());
     }
 
     [Theory, MemberData(nameof(Names))]
@@ -42,14 +42,14 @@ public sealed class LeakTests
         var spec = Specs.All[name];
         using var logits = tensor(Specs.Random(10 * spec.Experts, 1), 10, spec.Experts);
         using var bias = spec.UsesSelectionBias ? tensor(Specs.Random(spec.Experts, 2)) : null;
-        long before = Live();
+        long before = LiveTensors.Count();
         var routing = SpecRouting.route(logits, spec, bias, new GateContext { Noise = new SeededNoise(4) }, training: true);
         _ = routing.Snapshot();
         routing.ToMap().Dispose();
         routing.ToDenseWeights().Dispose();
         routing.Load().Dispose();
         routing.Dispose();
-        Assert.Equal(before, Live());
+        Assert.Equal(before, LiveTensors.Count());
     }
 
     [Fact]
@@ -60,7 +60,7 @@ public sealed class LeakTests
         using var logits = randn(5, 4);
         using var load = tensor(new long[] { 1, 2, 3, 4 });
         var weights = layer.export_weights();
-        long before = Live();
+        long before = LiveTensors.Count();
         layer.call(x).Dispose();
         using (var result = layer.route(x)) result.TotalLoss().Dispose();
         TorchRouterLosses.z_loss(logits).Dispose();
@@ -72,18 +72,11 @@ public sealed class LeakTests
         var (scores, map) = TorchRouterLosses.auxiliary_routing(logits, 2, ScoreFunction.Softmax);
         scores.Dispose();
         map.Dispose();
-        Assert.Equal(before, Live());
+        Assert.Equal(before, LiveTensors.Count());
         layer.load_weights(weights);
         layer.export_weights();
         using (var engine = new TorchMoEEngine(layer)) engine.Forward(new float[12], new float[12]);
-        Assert.Equal(before, Live());
-    }
-
-    private static long Live()
-    {
-        GC.Collect();
-        GC.WaitForPendingFinalizers();
-        return Tensor.TotalCount;
+        Assert.Equal(before, LiveTensors.Count());
     }
 }
 
