@@ -17,6 +17,15 @@ internal static class Draw
     /// <summary>Values on a coarse grid, so that ties are common.</summary>
     public static float[] Coarse(int count, int seed) => Array.ConvertAll(Normal(count, seed, 2), MathF.Round);
 
+    /// <summary>Whole numbers below a limit.</summary>
+    public static int[] Integers(int count, int below, int seed)
+    {
+        var random = new Random(seed);
+        int[] values = new int[count];
+        for (int i = 0; i < count; i++) values[i] = random.Next(below);
+        return values;
+    }
+
     public static int[] Permutation(int count, int seed)
     {
         int[] order = [.. Enumerable.Range(0, count)];

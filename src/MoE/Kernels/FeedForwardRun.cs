@@ -136,22 +136,18 @@ internal sealed unsafe class FeedForwardRun : IKernelJob
         }
     }
 
+    [SkipLocalsInit]
     private void Gather(in Block block)
     {
         float* to = _rows + block.Gathered;
         int n = block.Rows;
-        for (int r = 0; r < n; r++)
+        float** rows = stackalloc float*[Tiles.MaxRows];
+        for (int r = 0; r < n; r++) rows[r] = _x + (long)_tokens[block.Row + r] * _width;
+        Transposes.Pack(rows, n, _width, to, n);
+        if (block.Expert >= _inputWeighted) return;
+        for (int k = 0; k < _width; k++)
         {
-            float* from = _x + (long)_tokens[block.Row + r] * _width;
-            if (block.Expert < _inputWeighted)
-            {
-                float w = _weights[block.Row + r];
-                for (int k = 0; k < _width; k++) to[(long)k * n + r] = w * from[k];
-            }
-            else
-            {
-                Tiles.Column(new ReadOnlySpan<float>(from, _width), to + r, n);
-            }
+            for (int r = 0; r < n; r++) to[(long)k * n + r] *= _weights[block.Row + r];
         }
     }
 

@@ -16,6 +16,8 @@ public sealed unsafe class MoEWorkspace : IDisposable
         Team = new KernelTeam(threads);
         Run = new FeedForwardRun();
         Linear = new LinearRun();
+        Product = new ProductRun();
+        Outer = new OuterRun();
     }
 
     /// <summary>Threads that work on a call, the caller's included.</summary>
@@ -29,6 +31,10 @@ public sealed unsafe class MoEWorkspace : IDisposable
     internal FeedForwardRun Run { get; }
 
     internal LinearRun Linear { get; }
+
+    internal ProductRun Product { get; }
+
+    internal OuterRun Outer { get; }
 
     internal float* Rows(long length) => Grown(ref _rows, length);
 

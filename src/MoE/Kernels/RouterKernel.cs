@@ -104,7 +104,9 @@ public static unsafe class RouterKernel
         int done = 0;
         if (Avx512F.IsSupported && count == Lanes)
         {
-            for (; done + Lanes <= e; done += Lanes) Transpose(logits + done, e, to + done * Lanes);
+            float** rows = stackalloc float*[Lanes];
+            for (int t = 0; t < Lanes; t++) rows[t] = logits + (long)t * e;
+            for (; done + Lanes <= e; done += Lanes) Transposes.Sixteen(rows, Lanes, done, to + done * Lanes, Lanes);
         }
 
         if (count == 1)
@@ -118,51 +120,6 @@ public static unsafe class RouterKernel
             float* row = logits + (long)Math.Min(t, count - 1) * e;
             for (int i = done; i < e; i++) to[i * Lanes + t] = row[i];
         }
-    }
-
-    private static void Transpose(float* from, int stride, float* to)
-    {
-        Vector512<float> a0 = Vector512.Load(from), a1 = Vector512.Load(from + stride), a2 = Vector512.Load(from + 2 * stride), a3 = Vector512.Load(from + 3 * stride);
-        Vector512<float> a4 = Vector512.Load(from + 4 * stride), a5 = Vector512.Load(from + 5 * stride), a6 = Vector512.Load(from + 6 * stride), a7 = Vector512.Load(from + 7 * stride);
-        from += 8 * stride;
-        Vector512<float> a8 = Vector512.Load(from), a9 = Vector512.Load(from + stride), aa = Vector512.Load(from + 2 * stride), ab = Vector512.Load(from + 3 * stride);
-        Vector512<float> ac = Vector512.Load(from + 4 * stride), ad = Vector512.Load(from + 5 * stride), ae = Vector512.Load(from + 6 * stride), af = Vector512.Load(from + 7 * stride);
-        Quad(a0, a1, a2, a3, out var p0, out var p1, out var p2, out var p3);
-        Quad(a4, a5, a6, a7, out var q0, out var q1, out var q2, out var q3);
-        Quad(a8, a9, aa, ab, out var r0, out var r1, out var r2, out var r3);
-        Quad(ac, ad, ae, af, out var s0, out var s1, out var s2, out var s3);
-        Gather(p0, q0, r0, s0, to);
-        Gather(p1, q1, r1, s1, to + Lanes);
-        Gather(p2, q2, r2, s2, to + 2 * Lanes);
-        Gather(p3, q3, r3, s3, to + 3 * Lanes);
-    }
-
-    // Of four rows, in each 128-bit part: the four columns.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Quad(Vector512<float> a, Vector512<float> b, Vector512<float> c, Vector512<float> d, out Vector512<float> w, out Vector512<float> x, out Vector512<float> y, out Vector512<float> z)
-    {
-        var ab = Avx512F.UnpackLow(a, b).AsDouble();
-        var cd = Avx512F.UnpackLow(c, d).AsDouble();
-        w = Avx512F.UnpackLow(ab, cd).AsSingle();
-        x = Avx512F.UnpackHigh(ab, cd).AsSingle();
-        ab = Avx512F.UnpackHigh(a, b).AsDouble();
-        cd = Avx512F.UnpackHigh(c, d).AsDouble();
-        y = Avx512F.UnpackLow(ab, cd).AsSingle();
-        z = Avx512F.UnpackHigh(ab, cd).AsSingle();
-    }
-
-    // Part i of each is columns 4 i + c of four tokens.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Gather(Vector512<float> p, Vector512<float> q, Vector512<float> r, Vector512<float> s, float* to)
-    {
-        var pq = Avx512F.Shuffle4x128(p, q, 0x88);
-        var rs = Avx512F.Shuffle4x128(r, s, 0x88);
-        Avx512F.Shuffle4x128(pq, rs, 0x88).Store(to);
-        Avx512F.Shuffle4x128(pq, rs, 0xdd).Store(to + 8 * Lanes);
-        pq = Avx512F.Shuffle4x128(p, q, 0xdd);
-        rs = Avx512F.Shuffle4x128(r, s, 0xdd);
-        Avx512F.Shuffle4x128(pq, rs, 0x88).Store(to + 4 * Lanes);
-        Avx512F.Shuffle4x128(pq, rs, 0xdd).Store(to + 12 * Lanes);
     }
 
     // Logits become scores in place, where scores come before the choice.

@@ -48,6 +48,9 @@ internal static class Program
         layers.Threads_change_no_bit(3);
         layers.Nothing_is_written_beside_the_output_and_spans_need_no_alignment();
         layers.The_engine_is_the_reference();
+        var products = new GroupedGemmTests();
+        products.Every_shape_agrees();
+        products.Segments_longer_than_a_chunk_agree();
         var routers = new RouterKernelTests();
         routers.Sizes_of_models_are_the_reference(8, 2);
         routers.Sizes_of_models_are_the_reference(64, 8);
