@@ -31,6 +31,31 @@ internal static class Epilogues
         _ => x,
     };
 
+    /// <summary>The derivative of <see cref="Apply"/>; at the corner of ReLU zero.</summary>
+    public static Vector512<float> Slope(Activation activation, float alpha, Vector512<float> x)
+    {
+        var one = Vector512<float>.One;
+        switch (activation)
+        {
+            case Activation.Relu:
+                return Vector512.BitwiseAnd(Vector512.GreaterThan(x, Vector512<float>.Zero), one);
+            case Activation.Silu:
+                var s = one / (one + Exp(x * -alpha));
+                return s * (one + x * alpha * (one - s));
+            case Activation.Gelu:
+                var z = x * 0.70710678118654752f;
+                return Phi(z) + x * Exp(-z * z) * 0.39894228040143268f;
+            case Activation.GeluTanh:
+                // x q, q = 1 / (1 + exp(-2 z)); far out q is 0 or 1 and only its own term is left.
+                x = Vector512.Min(Vector512.Max(x, Vector512.Create(-30f)), Vector512.Create(30f));
+                var inner = (x + x * x * x * 0.044715f) * 0.79788456080286536f;
+                var q = one / (one + Exp(inner * -2f));
+                return q + x * q * (one - q) * (one + x * x * 0.134145f) * 1.59576912160573072f;
+            default:
+                return one;
+        }
+    }
+
     /// <summary>e^x to 2 units in the last place; infinite above 88.7, zero below -103.9, NaN for NaN.</summary>
     public static Vector512<float> Exp(Vector512<float> x)
     {
@@ -57,15 +82,17 @@ internal static class Epilogues
 
     private static Vector512<float> Power(Vector512<int> n) => Vector512.ShiftLeft(n + Vector512.Create(127), 23).AsSingle();
 
-    private static Vector512<float> Gelu(Vector512<float> x)
+    private static Vector512<float> Gelu(Vector512<float> x) => x * Phi(x * 0.70710678118654752f);
+
+    // (1 + erf(z)) / 2.
+    private static Vector512<float> Phi(Vector512<float> z)
     {
-        var z = x * 0.70710678118654752f;
         var a = Vector512.Abs(z);
         var t = Vector512<float>.One / (Vector512<float>.One + a * 0.3275911f);
         var poly = ((((t * 1.061405429f - Vector512.Create(1.453152027f)) * t + Vector512.Create(1.421413741f)) * t - Vector512.Create(0.284496736f)) * t + Vector512.Create(0.254829592f)) * t;
-        // 1 - erf(|z|), so that the tail of negative x keeps its digits.
+        // 1 - erf(|z|), so that the tail of negative z keeps its digits.
         var tail = poly * Exp(-a * a) * 0.5f;
-        return x * Vector512.ConditionalSelect(Vector512.LessThan(x, Vector512<float>.Zero), tail, Vector512<float>.One - tail);
+        return Vector512.ConditionalSelect(Vector512.LessThan(z, Vector512<float>.Zero), tail, Vector512<float>.One - tail);
     }
 
     private static Vector512<float> GeluTanh(Vector512<float> x)

@@ -24,7 +24,7 @@ public static unsafe class GroupedGemm
         Check(x, weights.Inputs, rows.Inputs, rows.Count, nameof(x));
         Check(y, weights.Outputs, rows.Outputs, rows.Count, nameof(y));
         if (x.Overlaps(y)) throw new ArgumentException("y overlaps x; must be other memory", nameof(y));
-        if (!add && !rows.Outputs.IsEmpty) y.Clear();
+        if (!add && (!rows.Outputs.IsEmpty || rows.Count == 0)) y.Clear();
         fixed (float* a = x, w = weights.Values, to = y, scales = rows.Scales)
         fixed (int* inputs = rows.Inputs, outputs = rows.Outputs)
             workspace.Product.Compute(a, inputs, w, weights.Layout == WeightLayout.InputsByOutputs, weights.Inputs, weights.Outputs, rows.Offsets, to, outputs, scales, add, workspace);
@@ -45,7 +45,7 @@ public static unsafe class GroupedGemm
         Check(dy, weights.Outputs, rows.Outputs, rows.Count, nameof(dy));
         Check(dx, weights.Inputs, rows.Inputs, rows.Count, nameof(dx));
         if (dy.Overlaps(dx)) throw new ArgumentException("dx overlaps dy; must be other memory", nameof(dx));
-        if (!add && !rows.Inputs.IsEmpty) dx.Clear();
+        if (!add && (!rows.Inputs.IsEmpty || rows.Count == 0)) dx.Clear();
         fixed (float* a = dy, w = weights.Values, to = dx, scales = rows.Scales)
         fixed (int* inputs = rows.Inputs, outputs = rows.Outputs)
             workspace.Product.Compute(a, outputs, w, weights.Layout == WeightLayout.OutputsByInputs, weights.Outputs, weights.Inputs, rows.Offsets, to, inputs, scales, add, workspace);
@@ -89,7 +89,8 @@ public static unsafe class GroupedGemm
         if (values.Length % width != 0) throw new ArgumentException($"{name} has {values.Length} values; must be a multiple of its width ({width})", name);
         if (at.IsEmpty)
         {
-            if (rows != count) throw new ArgumentException($"{name} has {rows} rows; must have {count}, as no index says otherwise", name);
+            // Without any row, an empty index may be one of no rows: other rows are left at zero.
+            if (rows != count && count != 0) throw new ArgumentException($"{name} has {rows} rows; must have {count}, as no index says otherwise", name);
             return;
         }
 

@@ -6,7 +6,7 @@ namespace MoE;
 /// </summary>
 public sealed unsafe class MoEWorkspace : IDisposable
 {
-    private AlignedBuffer _rows = new(0), _hidden = new(0), _logits = new(0);
+    private AlignedBuffer _rows = new(0), _hidden = new(0), _logits = new(0), _training = new(0);
     private bool _disposed;
 
     /// <summary>Makes a workspace; its threads start now.</summary>
@@ -18,13 +18,14 @@ public sealed unsafe class MoEWorkspace : IDisposable
         Linear = new LinearRun();
         Product = new ProductRun();
         Outer = new OuterRun();
+        Activation = new ActivationRun();
     }
 
     /// <summary>Threads that work on a call, the caller's included.</summary>
     public int Threads => Team.Threads;
 
     /// <summary>Bytes of scratch memory at present.</summary>
-    public long Bytes => (_rows.Length + _hidden.Length + _logits.Length) * sizeof(float);
+    public long Bytes => (_rows.Length + _hidden.Length + _logits.Length + _training.Length) * sizeof(float);
 
     internal KernelTeam Team { get; }
 
@@ -36,11 +37,15 @@ public sealed unsafe class MoEWorkspace : IDisposable
 
     internal OuterRun Outer { get; }
 
+    internal ActivationRun Activation { get; }
+
     internal float* Rows(long length) => Grown(ref _rows, length);
 
     internal float* Hidden(long length) => Grown(ref _hidden, length);
 
     internal float* Logits(long length) => Grown(ref _logits, length);
+
+    internal Span<float> Training(long length) => new(Grown(ref _training, length), checked((int)length));
 
     /// <summary>Ends the threads and frees the memory.</summary>
     public void Dispose()
@@ -51,6 +56,7 @@ public sealed unsafe class MoEWorkspace : IDisposable
         _rows.Dispose();
         _hidden.Dispose();
         _logits.Dispose();
+        _training.Dispose();
     }
 
     private float* Grown(ref AlignedBuffer buffer, long length)

@@ -39,4 +39,21 @@ public sealed class EpiloguesTests
 
         Assert.True(float.IsNaN(Epilogues.Apply(activation, 1, Vector512.Create(float.NaN))[0]));
     }
+
+    [Theory, InlineData(Activation.Relu), InlineData(Activation.Gelu), InlineData(Activation.GeluTanh), InlineData(Activation.Silu), InlineData(Activation.Identity)]
+    public void Slopes_are_those_of_the_activations(Activation activation)
+    {
+        const double h = 1e-5;
+        foreach (float alpha in new[] { 1f, 1.702f })
+        {
+            for (float x = -20; x < 20; x += 0.0171f)
+            {
+                double expected = (Activations.Apply(activation, alpha, x + h) - Activations.Apply(activation, alpha, x - h)) / (2 * h), actual = Epilogues.Slope(activation, alpha, Vector512.Create(x))[5];
+                // The corner of ReLU lies between two of these points.
+                Assert.True(Math.Abs(actual - expected) <= 4e-6, $"{activation}'({x}) = {actual}, must be {expected}");
+            }
+        }
+
+        foreach (float x in new[] { 1e30f, -1e30f }) Assert.Equal(activation == Activation.Identity || x > 0 ? 1 : 0, Epilogues.Slope(activation, 1, Vector512.Create(x))[0], 1e-6);
+    }
 }

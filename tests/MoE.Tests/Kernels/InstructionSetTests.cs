@@ -51,6 +51,7 @@ internal static class Program
         var products = new GroupedGemmTests();
         products.Every_shape_agrees();
         products.Segments_longer_than_a_chunk_agree();
+        new ExpertTrainingTests().Gradients_are_slopes();
         var routers = new RouterKernelTests();
         routers.Sizes_of_models_are_the_reference(8, 2);
         routers.Sizes_of_models_are_the_reference(64, 8);
