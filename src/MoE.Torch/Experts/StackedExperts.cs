@@ -18,6 +18,7 @@ public sealed class StackedExperts : ExpertBank
     private readonly Parameter? down_bias;
     private readonly Parameter? constant_value;
     private readonly Parameter? constant_mix;
+    private readonly ManagedExperts _managed;
 
     /// <summary>Makes experts; every weight is drawn as a linear layer's, biases are zero.</summary>
     /// <param name="spec">The form.</param>
@@ -37,6 +38,7 @@ public sealed class StackedExperts : ExpertBank
         Special = special ?? new SpecialExperts();
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(experts - Special.Count, nameof(special));
         Width = width;
+        _managed = new ManagedExperts(spec, width);
         long e = experts - Special.Count, d = width, f = spec.Width;
         if (spec.Form == ExpertForm.Glu) gate = Initial.Linear([e, f, d], d, dtype, device, generator);
         up = Initial.Linear([e, f, d], d, dtype, device, generator);
@@ -66,6 +68,12 @@ public sealed class StackedExperts : ExpertBank
     /// <summary>D.</summary>
     public int Width { get; }
 
+    /// <summary>
+    /// Single precision on the CPU runs on the managed kernels, forward and backward (<see cref="ExpertTraining"/>), which the composition of torch operations is the reference of; false: always the composition. Special experts,
+    /// other types and other devices use the composition in any case, and so do calls without gradients that give an expert fewer than four rows.Gradients of gradients come from the composition too.
+    /// </summary>
+    public bool ManagedKernels { get; set; } = true;
+
     /// <inheritdoc/>
     /// <exception cref="ArgumentException">The rows have another width, number or type than the parameters and segments say.</exception>
     public override Tensor forward(Tensor rows_RD, ExpertSegments segments)
@@ -75,6 +83,7 @@ public sealed class StackedExperts : ExpertBank
         ArgumentNullException.ThrowIfNull(segments);
         if (segments.Experts != Experts || segments.Rows != rows_RD.shape[0])
             throw new ArgumentException($"segments has {segments.Experts} experts and {segments.Rows} rows; must have {Experts} and {rows_RD.shape[0]}", nameof(segments));
+        if (Managed(rows_RD, segments)) return _managed.Run(rows_RD, null, HostRoutes.Of(segments), [gate, up, down, gate_bias, up_bias, down_bias]);
         using var scope = NewDisposeScope();
         var (gates, ups, downs) = (Each(gate), Each(up), Each(down));
         var (gateBiases, upBiases, downBiases) = (Each(gate_bias), Each(up_bias), Each(down_bias));
@@ -95,6 +104,23 @@ public sealed class StackedExperts : ExpertBank
         // No rows at all: still a function of the input, so that a backward pass finds its way.
         var rows = parts.Count == 0 ? rows_RD.alias() : cat(parts, 0);
         return rows.MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The whole of a layer's mixing on the managed kernels, or null where they do not serve: sum over the kept routes of weight times expert, [T, D].</summary>
+    internal Tensor? Mixed(Tensor tokens_TD, RoutingTensors routing)
+    {
+        if (!ManagedKernels || Special.Count > 0 || routing.Weights.dtype != ScalarType.Float32 || !TensorMemory.Is(tokens_TD) || !TensorMemory.Is(up)) return null;
+        TensorGuard.Matrix(tokens_TD, Width, "rows");
+        var routes = HostRoutes.Of(routing);
+        return ManagedExperts.Serve(tokens_TD, up, routes.Routes.Length, routes.Busy) ? _managed.Run(tokens_TD, routing.Weights, routes, [gate, up, down, gate_bias, up_bias, down_bias]) : null;
+    }
+
+    private bool Managed(Tensor rows_RD, ExpertSegments segments)
+    {
+        if (!ManagedKernels || Special.Count > 0) return false;
+        int busy = 0;
+        for (int e = 0; e < Experts; e++) busy += segments.Count(e) > 0 ? 1 : 0;
+        return ManagedExperts.Serve(rows_RD, up, segments.Rows, busy);
     }
 
     private Tensor Simple(Tensor x, int expert)

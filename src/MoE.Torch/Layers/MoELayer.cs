@@ -160,6 +160,22 @@ public sealed class MoELayer : nn.Module<Tensor, Tensor>
     // Rows by ascending expert, summed in that order in single precision at least.
     private Tensor Mix(Tensor tokens_TD, RoutingTensors routing, GateContext context)
     {
+        var sum_TD = Plain && experts is StackedExperts stacked && stacked.Mixed(tokens_TD, routing) is { } mixed_TD ? mixed_TD : Sum(tokens_TD, routing, context);
+        if (Spec is { KeepsRemainder: true }) sum_TD = sum_TD.add(tokens_TD.to(sum_TD.dtype).mul(routing.ToDenseWeights().sum(1, keepdim: true).neg().add(1)));
+        if (Spec is { PassDropped: true } && routing.Kept is { } kept)
+        {
+            var passed_T1 = routing.WeightsBeforeDrops.masked_fill(kept.logical_or(routing.ExpertIds.lt(0)), 0).sum(1, keepdim: true);
+            sum_TD = sum_TD.add(tokens_TD.to(sum_TD.dtype).mul(passed_T1));
+        }
+
+        return sum_TD.to(tokens_TD.dtype);
+    }
+
+    // Nothing happens between gather, experts and weighted sum that only the composition does.
+    private bool Plain => InputScale == 1 && !StraightThroughDispatch && Weighted == WeightedSide.Output && Spec is not { OutputMasking: > 0 };
+
+    private Tensor Sum(Tensor tokens_TD, RoutingTensors routing, GateContext context)
+    {
         var (order_N, counts_E) = Dispatching.ByExpert(routing);
         var segments = new ExpertSegments(HostReads.Int64(counts_E));
         var routes_R = order_N.narrow(0, 0, segments.Rows);
@@ -174,15 +190,7 @@ public sealed class MoELayer : nn.Module<Tensor, Tensor>
         var wide_RD = out_RD.to(weights_R1.dtype);
         if (Weighted == WeightedSide.Output) wide_RD = wide_RD.mul(weights_R1);
         if (Spec is { OutputMasking: > 0 and var masking }) wide_RD = Masked(wide_RD, masking, routes_R, routing, context);
-        sum_TD = sum_TD.index_add(0, tokens_R, wide_RD, 1);
-        if (Spec is { KeepsRemainder: true }) sum_TD = sum_TD.add(tokens_TD.to(sum_TD.dtype).mul(routing.ToDenseWeights().sum(1, keepdim: true).neg().add(1)));
-        if (Spec is { PassDropped: true } && routing.Kept is { } kept)
-        {
-            var passed_T1 = routing.WeightsBeforeDrops.masked_fill(kept.logical_or(routing.ExpertIds.lt(0)), 0).sum(1, keepdim: true);
-            sum_TD = sum_TD.add(tokens_TD.to(sum_TD.dtype).mul(passed_T1));
-        }
-
-        return sum_TD.to(tokens_TD.dtype);
+        return sum_TD.index_add(0, tokens_R, wide_RD, 1);
     }
 
     // Expert output masking: routes are left out in training, and evaluation takes the mean.

@@ -75,8 +75,8 @@ public sealed class ExpertTrainingTests
             {
                 int i = random.Next(values.Length);
                 double slope = sample.Slope(name, i);
-                // Single precision against a difference that is good to 1e-7.
-                Assert.True(Math.Abs(slope - gradient[i]) <= 2e-5 * largest + 1e-6, $"d {name}[{i}]: {gradient[i]}, must be {slope} (largest {largest}) in {spec}");
+                // Single precision; where terms of size one cancel, its error is that of the terms.
+                Assert.True(Math.Abs(slope - gradient[i]) <= 2e-5 * largest + 1e-5, $"d {name}[{i}]: {gradient[i]}, must be {slope} (largest {largest}) in {spec}");
             }
         }
     }
