@@ -27,12 +27,14 @@ internal static class CompareCommand
         var json = new Option<string>("--json") { Description = "where the report goes", HelpName = "FILE", DefaultValueFactory = static _ => ReportFile.DefaultPath };
         var page = new Option<string?>("--page") { Description = "also as a page of Markdown, with a chart beside it", HelpName = "FILE" };
         var from = new Option<string?>("--from") { Description = "measure nothing: take this report for the page", HelpName = "FILE" };
-        var command = new Command("compare", "Measures this library against its rivals in turns, on the same weights and inputs.") { size, threads, json, page, from };
+        var only = new Option<string?>("--only") { Description = "only the cases whose name holds this, such as train or infer/A", HelpName = "TEXT" };
+        var command = new Command("compare", "Measures this library against its rivals in turns, on the same weights and inputs.") { size, threads, json, page, from, only };
         command.SetAction(result => result.GetValue(from) is { } report ? Page(report, result.GetValue(page)) : Run(
             result.GetRequiredValue(size) == "full" ? CompareSize.Full : CompareSize.Quick,
             result.GetRequiredValue(threads),
             result.GetRequiredValue(json),
-            result.GetValue(page)));
+            result.GetValue(page),
+            result.GetValue(only)));
         return command;
     }
 
@@ -56,9 +58,15 @@ internal static class CompareCommand
         }
     }
 
-    private static int Run(CompareSize size, IReadOnlyList<int> threads, string json, string? page)
+    private static int Run(CompareSize size, IReadOnlyList<int> threads, string json, string? page, string? only)
     {
-        var promised = PromiseTable.Of(size, threads);
+        IReadOnlyList<PromisedCase> promised = [.. PromiseTable.Of(size, threads).Where(p => only is null || p.Case.Name.Contains(only, StringComparison.Ordinal))];
+        if (promised.Count == 0)
+        {
+            Console.Error.WriteLine($"--only {only}: no case of this size is called so.");
+            return 2;
+        }
+
         using var cancel = new CancellationTokenSource();
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Cancel);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Cancel);

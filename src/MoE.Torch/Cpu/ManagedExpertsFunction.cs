@@ -83,7 +83,7 @@ internal sealed class ManagedExpertsFunction : autograd.SingleTensorFunction<Man
         for (int i = 0; i < Inputs; i++)
         {
             // Places that no route points to have no gradient: zero.
-            if (wanted[i]) gradients[i] = i == 1 ? zeros_like(inputs[i]!) : empty_like(inputs[i]!);
+            if (wanted[i]) gradients[i] = i == 1 ? zeros_like(inputs[i]!) : LargePages.Empty(inputs[i]!.shape);
         }
 
         float[] scales = Scales(routes, inputs[1]);

@@ -5,7 +5,7 @@ namespace MoE;
 /// between calls; for weights that stay, <see cref="MoEFeedForward"/> packs once. Bits depend on neither threads nor how the batch is cut into calls along segments. Allocates nothing once the workspace has grown.
 /// </summary>
 /// <remarks>
-/// Scratch: 4 C (K + N) bytes for C = min(R, 2048) rows, and up to 512 KB (or one panel, 128 K bytes) per thread. For compact (unique row) products see <see cref="CompactRows"/>.
+/// Scratch: 4 C (K + 2 N) bytes for C = min(R, 2048) rows, and up to 512 KB (or one panel, 128 K bytes) per thread. For compact (unique row) products see <see cref="CompactRows"/>.
 /// </remarks>
 public static unsafe class GroupedGemm
 {

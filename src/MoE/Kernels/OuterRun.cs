@@ -10,6 +10,7 @@ internal sealed unsafe class OuterRun : IKernelJob
     private const int ChunkRows = 2048;
     // An item's blocks of the left side stay in the second cache.
     private const int ItemBytes = 256 << 10;
+    private const long StreamedNumbers = 4 << 20;
     // Shares in which a segment is packed.
     private const int Shares = 8;
 
@@ -31,6 +32,7 @@ internal sealed unsafe class OuterRun : IKernelJob
     private float* _p, _q, _scales, _gradient, _left, _right;
     private int* _i, _j;
     private int _m, _n;
+    private bool _streams;
 
     /// <summary>The gradients.</summary>
     /// <param name="p">[.., m]: one row of the gradient per number.</param>
@@ -56,6 +58,8 @@ internal sealed unsafe class OuterRun : IKernelJob
         _gradient = gradient;
         _blocks = (m + Tiles.MaxRows - 1) / Tiles.MaxRows;
         _panels = (n + Tiles.Columns - 1) / Tiles.Columns;
+        // A gradient larger than any cache is written past them; whole vectors only.
+        _streams = (long)(offsets.Length - 1) * m * n >= StreamedNumbers && n % 16 == 0 && ((nint)gradient & 63) == 0;
         int rows = offsets[^1], group = 0;
         long chunk = Math.Min(rows, ChunkRows);
         _left = workspace.Rows(chunk * m);
@@ -153,12 +157,12 @@ internal sealed unsafe class OuterRun : IKernelJob
             {
                 int from = BlockStart(b), rows = BlockStart(b + 1) - from;
                 Tiles.Multiply(Tiles.Path, rows, Left(part, b), Right(part, p), part.Rows, tile, null);
-                Store(tile, rows, count, gradient + (long)from * _n + column, part.Adds);
+                Store(tile, rows, count, gradient + (long)from * _n + column, part.Adds, _streams && !part.Adds);
             }
         }
     }
 
-    private void Store(float* tile, int rows, int count, float* to, bool adds)
+    private void Store(float* tile, int rows, int count, float* to, bool adds, bool streams)
     {
         for (int r = 0; r < rows; r++, tile += Tiles.Columns, to += _n)
         {
@@ -170,6 +174,13 @@ internal sealed unsafe class OuterRun : IKernelJob
 
             var l = Vector512.Load(tile);
             var h = Vector512.Load(tile + 16);
+            if (streams)
+            {
+                l.StoreAlignedNonTemporal(to);
+                h.StoreAlignedNonTemporal(to + 16);
+                continue;
+            }
+
             if (adds) (l, h) = (l + Vector512.Load(to), h + Vector512.Load(to + 16));
             l.Store(to);
             h.Store(to + 16);

@@ -18,6 +18,7 @@ internal sealed unsafe class ProductRun : IKernelJob
     {
         Pack,
         Multiply,
+        Combine,
     }
 
     private struct Block
@@ -32,9 +33,12 @@ internal sealed unsafe class ProductRun : IKernelJob
 
     private Block[] _blocks = [];
     private Part[] _parts = [];
-    private int _blockCount, _partCount, _first;
+    private int _blockCount, _partCount, _first, _end;
     private Phase _phase;
-    private float* _a, _weights, _out, _packed, _panels, _scales;
+    // Columns of an item that adds rows up.
+    private const int CombinedColumns = 256;
+
+    private float* _a, _weights, _out, _products, _packed, _panels, _scales;
     private int* _inputs, _outputs;
     private int _k, _n, _panelCount, _perItem, _itemsOfPart;
     private bool _rowsOfInputs, _adds;
@@ -63,42 +67,46 @@ internal sealed unsafe class ProductRun : IKernelJob
         _out = output;
         _outputs = outputs;
         _scales = scales;
-        _adds = adds || outputs is not null;
+        _adds = adds;
         _panelCount = (n + Tiles.Columns - 1) / Tiles.Columns;
         var team = workspace.Team;
         _perItem = Math.Clamp(Math.Min(PanelBytes / (k * Tiles.Columns * sizeof(float)), _panelCount / team.Threads), 1, 8);
         _itemsOfPart = (_panelCount + _perItem - 1) / _perItem;
         int rows = offsets[^1], group = 0;
         _packed = workspace.Rows((long)Math.Min(rows, ChunkRows) * k);
-        _panels = workspace.Hidden((long)team.Threads * _perItem * Tiles.Columns * k);
+        // Where rows share a place, products lie by row first and are added up afterwards, so that weights are read matrix by matrix.
+        long products = outputs is null ? 0 : (long)Math.Min(rows, ChunkRows) * n;
+        _products = workspace.Hidden(products + (long)team.Threads * _perItem * Tiles.Columns * k);
+        _panels = _products + products;
         for (_first = 0; _first < rows; _first += ChunkRows)
         {
             Begin(offsets, ref group, Math.Min(_first + ChunkRows, rows));
             _phase = Phase.Pack;
             team.Run(this, _blockCount);
             _phase = Phase.Multiply;
-            // Where rows share a place, one item owns its columns for all groups, so that the order of the sum is fixed.
-            team.Run(this, outputs is null ? _partCount * _itemsOfPart : _itemsOfPart);
+            team.Run(this, _partCount * _itemsOfPart);
+            if (outputs is null) continue;
+            _end = Math.Min(_first + ChunkRows, rows);
+            _phase = Phase.Combine;
+            team.Run(this, (n + CombinedColumns - 1) / CombinedColumns);
         }
     }
 
     /// <inheritdoc/>
     public void Run(int item, int worker)
     {
-        if (_phase == Phase.Pack)
+        switch (_phase)
         {
-            Pack(_blocks[item]);
-            return;
+            case Phase.Pack:
+                Pack(_blocks[item]);
+                break;
+            case Phase.Multiply:
+                Multiply(item / _itemsOfPart, item % _itemsOfPart * _perItem, _panels + (long)worker * _perItem * Tiles.Columns * _k);
+                break;
+            default:
+                Combine(item * CombinedColumns);
+                break;
         }
-
-        float* panels = _panels + (long)worker * _perItem * Tiles.Columns * _k;
-        if (_outputs is null)
-        {
-            Multiply(_parts[item / _itemsOfPart], item % _itemsOfPart * _perItem, panels);
-            return;
-        }
-
-        for (int p = 0; p < _partCount; p++) Multiply(_parts[p], item * _perItem, panels);
     }
 
     // The rows of a chunk by group, evened out over blocks.
@@ -138,11 +146,14 @@ internal sealed unsafe class ProductRun : IKernelJob
     private float* Packed(in Block block) => _packed + (long)(block.Row - _first) * _k;
 
     [SkipLocalsInit]
-    private void Multiply(in Part part, int firstPanel, float* panels)
+    private void Multiply(int number, int firstPanel, float* panels)
     {
+        ref readonly var part = ref _parts[number];
         int count = Math.Min(_perItem, _panelCount - firstPanel);
         float* weights = _weights + (long)part.Group * _n * _k;
-        for (int p = 0; p < count; p++) Panel(weights, firstPanel + p, panels + (long)p * Tiles.Columns * _k);
+        int next = firstPanel + _perItem;
+        if (_rowsOfInputs) Pieces(weights, firstPanel, count, panels);
+        else for (int p = 0; p < count; p++) Panel(weights, firstPanel + p, panels + (long)p * Tiles.Columns * _k);
         float* tile = stackalloc float[Tiles.MaxRows * Tiles.Columns + 16];
         tile = Tiles.Aligned(tile);
         for (int b = 0; b < part.Blocks; b++)
@@ -150,7 +161,9 @@ internal sealed unsafe class ProductRun : IKernelJob
             ref readonly var block = ref _blocks[part.FirstBlock + b];
             for (int p = 0; p < count; p++)
             {
-                Tiles.Multiply(Tiles.Path, block.Rows, Packed(block), panels + (long)p * Tiles.Columns * _k, _k, tile, null);
+                // The first block fetches the weights that are packed next where a panel's are one run of memory. Pieces of rows would meet in few sets of the caches.
+                float* ahead = b != 0 || part.Blocks == 1 || _rowsOfInputs || next + p >= _panelCount ? null : weights + (long)(next + p) * Tiles.Columns * _k;
+                Tiles.Multiply(Tiles.Path, block.Rows, Packed(block), panels + (long)p * Tiles.Columns * _k, _k, tile, ahead);
                 Store(block, (firstPanel + p) * Tiles.Columns, tile);
             }
         }
@@ -162,25 +175,6 @@ internal sealed unsafe class ProductRun : IKernelJob
     {
         int from = panel * Tiles.Columns, columns = Math.Min(Tiles.Columns, _n - from);
         if (columns < Tiles.Columns) new Span<float>(to, Tiles.Columns * _k).Clear();
-        if (_rowsOfInputs)
-        {
-            float* row = weights + from;
-            if (columns == Tiles.Columns)
-            {
-                for (int i = 0; i < _k; i++, row += _n, to += Tiles.Columns)
-                {
-                    Vector512.Load(row).Store(to);
-                    Vector512.Load(row + 16).Store(to + 16);
-                }
-            }
-            else
-            {
-                for (int i = 0; i < _k; i++, row += _n, to += Tiles.Columns) new ReadOnlySpan<float>(row, columns).CopyTo(new Span<float>(to, columns));
-            }
-
-            return;
-        }
-
         float** rows = stackalloc float*[16];
         for (int half = 0; half < columns; half += 16)
         {
@@ -190,33 +184,58 @@ internal sealed unsafe class ProductRun : IKernelJob
         }
     }
 
+    // The same from weights with a row per input: row by row, so that memory is read in pieces as long as can be.
+    private void Pieces(float* weights, int firstPanel, int count, float* to)
+    {
+        int from = firstPanel * Tiles.Columns, columns = Math.Min(count * Tiles.Columns, _n - from), whole = columns / Tiles.Columns;
+        for (int i = 0; i < _k; i++, to += Tiles.Columns)
+        {
+            float* row = weights + (long)i * _n + from;
+            for (int p = 0; p < whole; p++)
+            {
+                float* panel = to + (long)p * Tiles.Columns * _k;
+                Vector512.Load(row + p * Tiles.Columns).Store(panel);
+                Vector512.Load(row + p * Tiles.Columns + 16).Store(panel + 16);
+            }
+
+            if (whole == count) continue;
+            float* last = to + (long)whole * Tiles.Columns * _k;
+            for (int j = 0; j < Tiles.Columns; j++) last[j] = whole * Tiles.Columns + j < columns ? row[whole * Tiles.Columns + j] : 0;
+        }
+    }
+
+    // A tile to its rows: to the output itself, or to the products that are added up later.
     private void Store(in Block block, int column, float* tile)
     {
         int count = Math.Min(Tiles.Columns, _n - column);
+        bool plain = _outputs is not null;
         for (int r = 0; r < block.Rows; r++, tile += Tiles.Columns)
         {
             int row = block.Row + r;
-            float* to = _out + (long)(_outputs is null ? row : _outputs[row]) * _n + column;
-            float scale = _scales is null ? 1 : _scales[row];
-            if (count < Tiles.Columns)
-            {
-                for (int j = 0; j < count; j++) to[j] = _adds ? to[j] + scale * tile[j] : scale * tile[j];
-                continue;
-            }
-
-            var s = Vector512.Create(scale);
-            var l = Vector512.Load(tile);
-            var h = Vector512.Load(tile + 16);
-            if (_adds)
-            {
-                Vector512.MultiplyAddEstimate(s, l, Vector512.Load(to)).Store(to);
-                Vector512.MultiplyAddEstimate(s, h, Vector512.Load(to + 16)).Store(to + 16);
-            }
-            else
-            {
-                (s * l).Store(to);
-                (s * h).Store(to + 16);
-            }
+            if (plain) Put(tile, count, 1, _products + (long)(row - _first) * _n + column, adds: false);
+            else Put(tile, count, _scales is null ? 1 : _scales[row], _out + (long)row * _n + column, _adds);
         }
+    }
+
+    // In ascending order of rows, whoever takes the columns.
+    private void Combine(int column)
+    {
+        int count = Math.Min(CombinedColumns, _n - column);
+        for (int row = _first; row < _end; row++)
+            Put(_products + (long)(row - _first) * _n + column, count, _scales is null ? 1 : _scales[row], _out + (long)_outputs[row] * _n + column, adds: true);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Put(float* from, int count, float scale, float* to, bool adds)
+    {
+        int j = 0;
+        var s = Vector512.Create(scale);
+        for (; j + 16 <= count; j += 16)
+        {
+            var v = Vector512.Load(from + j);
+            (adds ? Vector512.MultiplyAddEstimate(s, v, Vector512.Load(to + j)) : s * v).Store(to + j);
+        }
+
+        for (; j < count; j++) to[j] = adds ? to[j] + scale * from[j] : scale * from[j];
     }
 }

@@ -49,7 +49,7 @@ internal static unsafe partial class Tiles
     /// <param name="b">[k, 32].</param>
     /// <param name="k">Not negative.</param>
     /// <param name="c">[rows, 32], overwritten.</param>
-    /// <param name="ahead">Weights to fetch while the tile is computed, [k, 32]; only hinted at, never read. Null: none.</param>
+    /// <param name="ahead">Memory to fetch while the tile is computed, [k, 32]; only hinted at, never read. Null: none.</param>
     public static void Multiply(KernelPath path, int rows, float* a, float* b, nint k, float* c, float* ahead)
     {
         switch (path)
