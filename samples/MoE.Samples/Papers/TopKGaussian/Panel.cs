@@ -45,9 +45,12 @@ public sealed record Panel(string Name, MixingMeasure Truth, int TrueKept, int A
     /// <param name="Second">D2.</param>
     /// <param name="Density">Mean Hellinger distance; NaN where it was not measured.</param>
     /// <param name="Iterations">Mean iterations of EM.</param>
+    /// <param name="Experts">D1 of the experts alone: slopes of the gate are taken as the true ones.</param>
+    /// <param name="Unused">Share of fits that left an expert without any input in [0, 1].</param>
+    /// <param name="UsedDensity">Mean Hellinger distance of the other fits; NaN where there are none.</param>
     /// <param name="LargestFall">Largest fall of the mean log-likelihood in any iteration of any fit.</param>
     /// <param name="GateMoved">Largest change of a gate parameter from its start in any fit.</param>
-    public sealed record Outcome(double[] First, double[] Second, double[] Density, double[] Iterations, double LargestFall, double GateMoved);
+    public sealed record Outcome(double[] First, double[] Second, double[] Density, double[] Iterations, double[] Experts, double[] Unused, double[] UsedDensity, double LargestFall, double GateMoved);
 
     /// <summary>Runs one seed. Panels that differ in the fit alone see the same samples and starts.</summary>
     /// <param name="seed">The seed.</param>
@@ -55,22 +58,25 @@ public sealed record Panel(string Name, MixingMeasure Truth, int TrueKept, int A
     public Outcome Run(long seed, Action<double> progress)
     {
         double[] first = new double[Sizes.Length], second = new double[Sizes.Length], density = new double[Sizes.Length], iterations = new double[Sizes.Length];
+        double[] experts = new double[Sizes.Length], unused = new double[Sizes.Length], used = new double[Sizes.Length];
         double fall = 0, moved = 0, work = Sizes.Sum(), done = 0;
         for (int s = 0; s < Sizes.Length; s++)
         {
-            var repetitions = new (double First, double Second, double Density, int Iterations, double Fall, double Moved)[Repetitions];
+            var repetitions = new Fitted[Repetitions];
             Parallel.For(0, Repetitions, r => repetitions[r] = Repetition(seed, (int)Sizes[s], r));
             (first[s], second[s], density[s], iterations[s]) =
                 (repetitions.Average(static r => r.First), repetitions.Average(static r => r.Second), repetitions.Average(static r => r.Density), repetitions.Average(static r => r.Iterations));
+            (experts[s], unused[s]) = (repetitions.Average(static r => r.Experts), repetitions.Average(static r => r.UsesAll ? 0.0 : 1.0));
+            used[s] = repetitions.Where(static r => r.UsesAll).Select(static r => r.Density).DefaultIfEmpty(double.NaN).Average();
             fall = Math.Max(fall, repetitions.Max(static r => r.Fall));
             moved = Math.Max(moved, repetitions.Max(static r => r.Moved));
             progress((done += Sizes[s]) / work);
         }
 
-        return new(first, second, density, iterations, fall, moved);
+        return new(first, second, density, iterations, experts, unused, used, fall, moved);
     }
 
-    private (double First, double Second, double Density, int Iterations, double Fall, double Moved) Repetition(long seed, int count, int repetition)
+    private Fitted Repetition(long seed, int count, int repetition)
     {
         var gate = new SparseGate(TrueKept, SelectsWithBias);
         var draws = new Draws(seed, count, repetition);
@@ -84,6 +90,23 @@ public sealed record Panel(string Name, MixingMeasure Truth, int TrueKept, int A
         for (int i = 1; i < fit.Likelihoods.Count; i++) fall = Math.Max(fall, fit.Likelihoods[i - 1] - fit.Likelihoods[i]);
         double moved = start.Slope.Zip(fit.Measure.Slope).Concat(start.Bias.Zip(fit.Measure.Bias)).Max(static p => Math.Abs(p.First - p.Second));
         var compared = PublishedLoss ? fit.Measure with { Bias = [.. Truth.Bias] } : VoronoiLoss.Centred(fit.Measure, Truth);
-        return (VoronoiLoss.First(compared, Truth, TrueKept), VoronoiLoss.Second(compared, Truth, TrueKept), Density?.Of(fit.Measure, fitGate, Truth, gate) ?? double.NaN, fit.Likelihoods.Count - 1, fall, moved);
+        double onExperts = VoronoiLoss.First(compared with { Slope = [.. VoronoiLoss.Cells(compared, Truth).Select(c => Truth.Slope[c])] }, Truth, TrueKept);
+        return new(VoronoiLoss.First(compared, Truth, TrueKept), VoronoiLoss.Second(compared, Truth, TrueKept), Density?.Of(fit.Measure, fitGate, Truth, gate) ?? double.NaN, fit.Likelihoods.Count - 1, onExperts, UsesAll(fit.Measure, fitGate), fall, moved);
     }
+
+    private static bool UsesAll(MixingMeasure measure, SparseGate gate)
+    {
+        const int Inputs = 1000;
+        bool[] used = new bool[measure.Count];
+        Span<double> shares = stackalloc double[measure.Count];
+        for (int i = 0; i < Inputs; i++)
+        {
+            gate.Shares(measure, (i + 0.5) / Inputs, shares);
+            for (int j = 0; j < used.Length; j++) used[j] |= shares[j] > 0;
+        }
+
+        return used.All(static u => u);
+    }
+
+    private readonly record struct Fitted(double First, double Second, double Density, int Iterations, double Experts, bool UsesAll, double Fall, double Moved);
 }

@@ -33,6 +33,19 @@ public readonly record struct SparseGate(int Kept, bool SelectsWithBias = true)
         }
 
         double most = double.NegativeInfinity;
+        if (Kept == 1)
+        {
+            int best = 0;
+            for (int j = 1; j < count; j++)
+            {
+                if (scores[j] > scores[best]) best = j;
+            }
+
+            logs.Fill(double.NegativeInfinity);
+            logs[best] = 0;
+            return;
+        }
+
         for (int j = 0; j < count; j++)
         {
             int better = 0;

@@ -39,6 +39,7 @@ public sealed class TopKGaussianSample : Reproduction
         new("p3-density-slope", "P3 (truth of 2 experts, 3 fitted, 3 kept): exponent of the Hellinger distance", "exponent", Bound.AtMost(-0.42), Published: "-1/2 (theory)"),
         new("p4-density-slope", "P4 (the same, 2 kept): exponent of the Hellinger distance, which should not fall", "exponent", Bound.AtLeast(-0.10), Published: "does not converge (theory, locally)"),
         new("p4-over-p3", "Hellinger distance at the largest sample: P4 over P3", "ratio", Bound.AtLeast(10), Published: "unbounded (theory)"),
+        new("p4-in-use-over-p3", "The same over those fits of P4 that still use all three experts somewhere in [0, 1]: the local statement", "ratio", Bound.AtLeast(10), Published: "unbounded (theory)"),
         new("em-monotone", "Largest fall of the mean log-likelihood in an iteration of EM, over all fits", "nats", Bound.AtMost(1e-9), Exact: true),
         new("gate-frozen", "Largest change of a gate parameter during EM with K = 1, where the released experiment cannot learn its gate", "units", Bound.AtMost(0), Exact: true),
         new("library-gate", "Largest difference of a gate's share from the library's router, both rules of selection", "share", Bound.AtMost(1e-6), Exact: true),
@@ -48,6 +49,7 @@ public sealed class TopKGaussianSample : Reproduction
     public override IReadOnlyList<Claim> Controls { get; } =
     [
         new("gate-at-truth", "P1 with the gate held at the truth: exponent of D1 minus that of P1; K = 1 learns no gate, so nothing changes", "exponent", Bound.In(-0.03, 0.03)),
+        new("experts-at-truth", "The same for the experts' part of D1 alone", "exponent", Bound.In(-0.03, 0.03)),
         new("noisy-start-p2", "P2 from starts ten times as noisy: exponent of D1 minus that of P2; a gate that is learned forgets its start", "exponent", Bound.In(-0.1, 0.1)),
         new("noisy-start-p1", "P1 with normal inputs from starts ten times as noisy: exponent of D1 minus the one without; a gate that is not learned keeps the noise", "exponent", Bound.AtLeast(0.05)),
     ];
@@ -94,10 +96,13 @@ public sealed class TopKGaussianSample : Reproduction
         findings.Record("p3-density-slope", studies.Select(static s => s.DensitySlope(4)));
         findings.Record("p4-density-slope", studies.Select(static s => s.DensitySlope(5)));
         findings.Record("p4-over-p3", studies.Select(static s => s.Outcomes[5].Density[^1] / s.Outcomes[4].Density[^1]));
+        // A seed without such a fit has nothing to say about them.
+        findings.Record("p4-in-use-over-p3", studies.Select(static s => s.Outcomes[5].UsedDensity[^1] / s.Outcomes[4].Density[^1]).Where(double.IsFinite));
         findings.Record("em-monotone", studies.Select(static s => s.Outcomes.Max(static o => o.LargestFall)));
         findings.Record("gate-frozen", studies.Select(static s => Math.Max(s.Outcomes[0].GateMoved, s.Outcomes[1].GateMoved)));
         findings.Record("library-gate", studies.Select(static s => s.LibraryDifference));
         findings.Record("gate-at-truth", studies.Select(static s => s.FirstSlope(7) - s.FirstSlope(0)));
+        findings.Record("experts-at-truth", studies.Select(static s => s.ExpertSlope(7) - s.ExpertSlope(0)));
         findings.Record("noisy-start-p2", studies.Select(static s => s.FirstSlope(8) - s.FirstSlope(3)));
         findings.Record("noisy-start-p1", studies.Select(static s => s.FirstSlope(9) - s.FirstSlope(1)));
 
@@ -112,6 +117,9 @@ public sealed class TopKGaussianSample : Reproduction
                 ["D1"] = Mean(static o => o.First),
                 ["D2"] = Mean(static o => o.Second),
                 ["hellinger"] = Mean(static o => o.Density),
+                ["hellinger where all experts are in use"] = Mean(static o => o.UsedDensity),
+                ["share of fits with an unused expert"] = Mean(static o => o.Unused),
+                ["D1 of experts"] = Mean(static o => o.Experts),
                 ["iterations"] = Mean(static o => o.Iterations),
                 ["D1 slope"] = Slopes(first.Panels[p].Sizes, Mean(static o => o.First)),
                 ["D2 slope"] = Slopes(first.Panels[p].Sizes, Mean(static o => o.Second)),
@@ -134,6 +142,8 @@ public sealed class TopKGaussianSample : Reproduction
     internal sealed record Study(IReadOnlyList<Panel> Panels, Panel.Outcome[] Outcomes, double LibraryDifference)
     {
         public double FirstSlope(int panel) => PowerLaw.Fit(Panels[panel].Sizes, Outcomes[panel].First).Slope;
+
+        public double ExpertSlope(int panel) => PowerLaw.Fit(Panels[panel].Sizes, Outcomes[panel].Experts).Slope;
 
         public double DensitySlope(int panel) => PowerLaw.Fit(Panels[panel].Sizes, Outcomes[panel].Density).Slope;
     }
