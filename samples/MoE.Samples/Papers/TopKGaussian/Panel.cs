@@ -46,11 +46,10 @@ public sealed record Panel(string Name, MixingMeasure Truth, int TrueKept, int A
     /// <param name="Density">Mean Hellinger distance; NaN where it was not measured.</param>
     /// <param name="Iterations">Mean iterations of EM.</param>
     /// <param name="Experts">D1 of the experts alone: slopes of the gate are taken as the true ones.</param>
-    /// <param name="Unused">Share of fits that left an expert without any input in [0, 1].</param>
-    /// <param name="UsedDensity">Mean Hellinger distance of the other fits; NaN where there are none.</param>
+    /// <param name="Lightest">Mean share of the mass of its cell that the lightest atom of a fit has.</param>
     /// <param name="LargestFall">Largest fall of the mean log-likelihood in any iteration of any fit.</param>
     /// <param name="GateMoved">Largest change of a gate parameter from its start in any fit.</param>
-    public sealed record Outcome(double[] First, double[] Second, double[] Density, double[] Iterations, double[] Experts, double[] Unused, double[] UsedDensity, double LargestFall, double GateMoved);
+    public sealed record Outcome(double[] First, double[] Second, double[] Density, double[] Iterations, double[] Experts, double[] Lightest, double LargestFall, double GateMoved);
 
     /// <summary>Runs one seed. Panels that differ in the fit alone see the same samples and starts.</summary>
     /// <param name="seed">The seed.</param>
@@ -58,7 +57,7 @@ public sealed record Panel(string Name, MixingMeasure Truth, int TrueKept, int A
     public Outcome Run(long seed, Action<double> progress)
     {
         double[] first = new double[Sizes.Length], second = new double[Sizes.Length], density = new double[Sizes.Length], iterations = new double[Sizes.Length];
-        double[] experts = new double[Sizes.Length], unused = new double[Sizes.Length], used = new double[Sizes.Length];
+        double[] experts = new double[Sizes.Length], lightest = new double[Sizes.Length];
         double fall = 0, moved = 0, work = Sizes.Sum(), done = 0;
         for (int s = 0; s < Sizes.Length; s++)
         {
@@ -66,14 +65,13 @@ public sealed record Panel(string Name, MixingMeasure Truth, int TrueKept, int A
             Parallel.For(0, Repetitions, r => repetitions[r] = Repetition(seed, (int)Sizes[s], r));
             (first[s], second[s], density[s], iterations[s]) =
                 (repetitions.Average(static r => r.First), repetitions.Average(static r => r.Second), repetitions.Average(static r => r.Density), repetitions.Average(static r => r.Iterations));
-            (experts[s], unused[s]) = (repetitions.Average(static r => r.Experts), repetitions.Average(static r => r.UsesAll ? 0.0 : 1.0));
-            used[s] = repetitions.Where(static r => r.UsesAll).Select(static r => r.Density).DefaultIfEmpty(double.NaN).Average();
+            (experts[s], lightest[s]) = (repetitions.Average(static r => r.Experts), repetitions.Average(static r => r.Lightest));
             fall = Math.Max(fall, repetitions.Max(static r => r.Fall));
             moved = Math.Max(moved, repetitions.Max(static r => r.Moved));
             progress((done += Sizes[s]) / work);
         }
 
-        return new(first, second, density, iterations, experts, unused, used, fall, moved);
+        return new(first, second, density, iterations, experts, lightest, fall, moved);
     }
 
     private Fitted Repetition(long seed, int count, int repetition)
@@ -91,22 +89,14 @@ public sealed record Panel(string Name, MixingMeasure Truth, int TrueKept, int A
         double moved = start.Slope.Zip(fit.Measure.Slope).Concat(start.Bias.Zip(fit.Measure.Bias)).Max(static p => Math.Abs(p.First - p.Second));
         var compared = PublishedLoss ? fit.Measure with { Bias = [.. Truth.Bias] } : VoronoiLoss.Centred(fit.Measure, Truth);
         double onExperts = VoronoiLoss.First(compared with { Slope = [.. VoronoiLoss.Cells(compared, Truth).Select(c => Truth.Slope[c])] }, Truth, TrueKept);
-        return new(VoronoiLoss.First(compared, Truth, TrueKept), VoronoiLoss.Second(compared, Truth, TrueKept), Density?.Of(fit.Measure, fitGate, Truth, gate) ?? double.NaN, fit.Likelihoods.Count - 1, onExperts, UsesAll(fit.Measure, fitGate), fall, moved);
+        return new(VoronoiLoss.First(compared, Truth, TrueKept), VoronoiLoss.Second(compared, Truth, TrueKept), Density?.Of(fit.Measure, fitGate, Truth, gate) ?? double.NaN, fit.Likelihoods.Count - 1, onExperts, Lightest(fit.Measure), fall, moved);
     }
 
-    private static bool UsesAll(MixingMeasure measure, SparseGate gate)
+    private double Lightest(MixingMeasure measure)
     {
-        const int Inputs = 1000;
-        bool[] used = new bool[measure.Count];
-        Span<double> shares = stackalloc double[measure.Count];
-        for (int i = 0; i < Inputs; i++)
-        {
-            gate.Shares(measure, (i + 0.5) / Inputs, shares);
-            for (int j = 0; j < used.Length; j++) used[j] |= shares[j] > 0;
-        }
-
-        return used.All(static u => u);
+        int[] cells = VoronoiLoss.Cells(measure, Truth);
+        return Enumerable.Range(0, measure.Count).Min(i => 1 / Enumerable.Range(0, measure.Count).Where(j => cells[j] == cells[i]).Sum(j => Math.Exp(measure.Bias[j] - measure.Bias[i])));
     }
 
-    private readonly record struct Fitted(double First, double Second, double Density, int Iterations, double Experts, bool UsesAll, double Fall, double Moved);
+    private readonly record struct Fitted(double First, double Second, double Density, int Iterations, double Experts, double Lightest, double Fall, double Moved);
 }

@@ -14,7 +14,7 @@ namespace MoE.Samples.Papers.TopKGaussian;
 public sealed record Plan(int Seeds, double[] Exact, int ExactRepetitions, double[] Mild, int MildRepetitions, int OverRepetitions, int MostIterations, double[] NoteSizes)
 {
     /// <summary>About a minute.</summary>
-    public static Plan Quick { get; } = new(5, PowerLaw.Sizes(1e2, 1e5, 13), 40, PowerLaw.Sizes(316, 31_622, 7), 16, 8, 200, PowerLaw.Sizes(316, 3162, 3));
+    public static Plan Quick { get; } = new(4, PowerLaw.Sizes(1e2, 1e5, 9), 40, PowerLaw.Sizes(316, 31_622, 7), 16, 8, 200, PowerLaw.Sizes(316, 3162, 3));
 
     /// <summary>Some minutes.</summary>
     public static Plan Paper { get; } = new(10, PowerLaw.Sizes(1e2, 1e5, 25), 40, PowerLaw.Sizes(316, 31_622, 7), 40, 16, 500, PowerLaw.Sizes(316, 31_622, 5));

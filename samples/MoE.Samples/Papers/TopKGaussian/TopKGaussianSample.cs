@@ -39,7 +39,8 @@ public sealed class TopKGaussianSample : Reproduction
         new("p3-density-slope", "P3 (truth of 2 experts, 3 fitted, 3 kept): exponent of the Hellinger distance", "exponent", Bound.AtMost(-0.42), Published: "-1/2 (theory)"),
         new("p4-density-slope", "P4 (the same, 2 kept): exponent of the Hellinger distance, which should not fall", "exponent", Bound.AtLeast(-0.10), Published: "does not converge (theory, locally)"),
         new("p4-over-p3", "Hellinger distance at the largest sample: P4 over P3", "ratio", Bound.AtLeast(10), Published: "unbounded (theory)"),
-        new("p4-in-use-over-p3", "The same over those fits of P4 that still use all three experts somewhere in [0, 1]: the local statement", "ratio", Bound.AtLeast(10), Published: "unbounded (theory)"),
+        new("local-all-kept", "3 experts near a truth of 2, all kept: mean Hellinger distance at distance 1e-3 over that at 1e-1", "ratio", Bound.AtMost(0.05), Published: "converges (theory, locally)"),
+        new("local-too-few-kept", "3 experts near a truth of 2, 2 kept: the same ratio", "ratio", Bound.AtLeast(0.5), Published: "does not converge (theory, locally)"),
         new("em-monotone", "Largest fall of the mean log-likelihood in an iteration of EM, over all fits", "nats", Bound.AtMost(1e-9), Exact: true),
         new("gate-frozen", "Largest change of a gate parameter during EM with K = 1, where the released experiment cannot learn its gate", "units", Bound.AtMost(0), Exact: true),
         new("library-gate", "Largest difference of a gate's share from the library's router, both rules of selection", "share", Bound.AtMost(1e-6), Exact: true),
@@ -58,8 +59,8 @@ public sealed class TopKGaussianSample : Reproduction
     public override IReadOnlyList<Ablation> Ablations { get; } =
     [
         new("expert-updates", "EM leaves the experts where they begin", ["p1-slope", "p1-normal-slope", "p1-without-bias-slope", "p2-slope", "p2-density-slope", "p3-density-slope"]),
-        new("enough-kept", "P3 keeps 2 of its 3 experts", ["p3-density-slope", "p4-over-p3"]),
-        new("too-few-kept", "P4 keeps all of its 3 experts", ["p4-density-slope", "p4-over-p3"]),
+        new("enough-kept", "2 of 3 experts are kept where P3 keeps all", ["p3-density-slope", "p4-over-p3", "local-all-kept"]),
+        new("too-few-kept", "all 3 experts are kept where P4 keeps 2", ["p4-density-slope", "p4-over-p3", "local-too-few-kept"]),
     ];
 
     /// <inheritdoc/>
@@ -79,7 +80,7 @@ public sealed class TopKGaussianSample : Reproduction
         {
             var outcomes = new Panel.Outcome[panels.Length];
             for (int p = 0; p < panels.Length; p++) outcomes[p] = panels[p].Run(seed, fraction => progress((p + fraction) / panels.Length));
-            var study = new Study(panels, outcomes, LibraryGate.LargestDifference(seed));
+            var study = new Study(panels, outcomes, LibraryGate.LargestDifference(seed), Neighbourhood.Ratio(seed, panels[4].Kept), Neighbourhood.Ratio(seed, panels[5].Kept));
             context.Progress.Say($"seed {seed}: D1 of P1 {study.FirstSlope(0):0.000}; Hellinger of P3 {study.DensitySlope(4):0.000}, of P4 {study.DensitySlope(5):0.000}");
             return study;
         });
@@ -96,8 +97,8 @@ public sealed class TopKGaussianSample : Reproduction
         findings.Record("p3-density-slope", studies.Select(static s => s.DensitySlope(4)));
         findings.Record("p4-density-slope", studies.Select(static s => s.DensitySlope(5)));
         findings.Record("p4-over-p3", studies.Select(static s => s.Outcomes[5].Density[^1] / s.Outcomes[4].Density[^1]));
-        // A seed without such a fit has nothing to say about them.
-        findings.Record("p4-in-use-over-p3", studies.Select(static s => s.Outcomes[5].UsedDensity[^1] / s.Outcomes[4].Density[^1]).Where(double.IsFinite));
+        findings.Record("local-all-kept", studies.Select(static s => s.LocalAll));
+        findings.Record("local-too-few-kept", studies.Select(static s => s.LocalFew));
         findings.Record("em-monotone", studies.Select(static s => s.Outcomes.Max(static o => o.LargestFall)));
         findings.Record("gate-frozen", studies.Select(static s => Math.Max(s.Outcomes[0].GateMoved, s.Outcomes[1].GateMoved)));
         findings.Record("library-gate", studies.Select(static s => s.LibraryDifference));
@@ -117,8 +118,7 @@ public sealed class TopKGaussianSample : Reproduction
                 ["D1"] = Mean(static o => o.First),
                 ["D2"] = Mean(static o => o.Second),
                 ["hellinger"] = Mean(static o => o.Density),
-                ["hellinger where all experts are in use"] = Mean(static o => o.UsedDensity),
-                ["share of fits with an unused expert"] = Mean(static o => o.Unused),
+                ["mass of the lightest atom in its cell"] = Mean(static o => o.Lightest),
                 ["D1 of experts"] = Mean(static o => o.Experts),
                 ["iterations"] = Mean(static o => o.Iterations),
                 ["D1 slope"] = Slopes(first.Panels[p].Sizes, Mean(static o => o.First)),
@@ -139,7 +139,7 @@ public sealed class TopKGaussianSample : Reproduction
     }
 
     /// <summary>One seed.</summary>
-    internal sealed record Study(IReadOnlyList<Panel> Panels, Panel.Outcome[] Outcomes, double LibraryDifference)
+    internal sealed record Study(IReadOnlyList<Panel> Panels, Panel.Outcome[] Outcomes, double LibraryDifference, double LocalAll, double LocalFew)
     {
         public double FirstSlope(int panel) => PowerLaw.Fit(Panels[panel].Sizes, Outcomes[panel].First).Slope;
 
