@@ -11,6 +11,7 @@ internal sealed class RunSettings
     private readonly Option<string> _scale = new("--scale") { Description = "quick: see the mechanism; paper: narrow intervals.", HelpName = "quick|paper", DefaultValueFactory = static _ => "quick" };
     private readonly Option<string?> _data = new("--data") { Description = "Folder of the data sets; otherwise MOE_DATA, otherwise the user's cache.", HelpName = "FOLDER" };
     private readonly Option<string?> _json = new("--json") { Description = "Writes the result there.", HelpName = "FILE" };
+    private readonly Option<string?> _csv = new("--csv") { Description = "Writes a row per claim and control there.", HelpName = "FILE" };
     private readonly Option<string?> _ablate = new("--ablate") { Description = "Leaves a mechanism out; see list.", HelpName = "MECHANISM" };
     private readonly Option<string?> _out = new("--out") { Description = "Folder of the reports; a subfolder per sample. Default: artifacts/samples.", HelpName = "FOLDER" };
 
@@ -22,11 +23,14 @@ internal sealed class RunSettings
         {
             if (result.Tokens.Count == 1 && int.TryParse(result.Tokens[0].Value, out int seed) && seed < 0) result.AddError($"--seed {seed}: must not be negative");
         });
-        foreach (var option in new Option[] { _seed, _scale, _data, _json, _ablate, _out }) command.Add(option);
+        foreach (var option in new Option[] { _seed, _scale, _data, _json, _csv, _ablate, _out }) command.Add(option);
     }
 
     /// <summary>The file after <c>--json</c>, or null.</summary>
     public string? Json(ParseResult parsed) => parsed.GetValue(_json);
+
+    /// <summary>The file after <c>--csv</c>, or null.</summary>
+    public string? Csv(ParseResult parsed) => parsed.GetValue(_csv);
 
     /// <summary>The options as the frame takes them.</summary>
     public RunOptions Options(ParseResult parsed)
@@ -45,7 +49,7 @@ internal sealed class RunSettings
     public string? Problem(ParseResult parsed)
     {
         if (parsed.GetValue(_data) is { } data && !Directory.Exists(data)) return $"--data {data}: there is no such folder";
-        return Writable("--json", Json(parsed)) ?? Writable("--out", parsed.GetValue(_out) is { } folder ? Path.Combine(folder, "report.html") : null);
+        return Writable("--json", Json(parsed)) ?? Writable("--csv", Csv(parsed)) ?? Writable("--out", parsed.GetValue(_out) is { } folder ? Path.Combine(folder, "report.html") : null);
     }
 
     // Found out before the run: afterwards its results would be lost.

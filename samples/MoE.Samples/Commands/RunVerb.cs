@@ -44,7 +44,7 @@ internal sealed class RunVerb(IAnsiConsole console, TextWriter error, IReadOnlyL
                 continue;
             }
 
-            if (id == All) console.MarkupLineInterpolated($"\n[bold]{sample.Id}[/]: {sample.Title}");
+            if (id == All) console.MarkupLineInterpolated($"\n[bold]{sample.Id}[/] ({results.Count + 1} of {chosen.Count}): {sample.Title}");
             var outcome = runner.Run(sample);
             results.Add(outcome.Result);
             cancelled = outcome.Cancelled;
@@ -52,22 +52,24 @@ internal sealed class RunVerb(IAnsiConsole console, TextWriter error, IReadOnlyL
             broken |= outcome.Broken;
         }
 
-        if (settings.Json(parsed) is { } file && Unwritten(file, id == All ? ResultJson.Write(results) : ResultJson.Write(results[0])) is { } lost) return Refuse(lost);
+        if (id == All) runner.WriteOverview(results);
+        if (settings.Csv(parsed) is { } table && Unwritten("--csv", table, ResultCsv.Write(results)) is { } unwritten) return Refuse(unwritten);
+        if (settings.Json(parsed) is { } file && Unwritten("--json", file, id == All ? ResultJson.Write(results) : ResultJson.Write(results[0])) is { } lost) return Refuse(lost);
         if (cancelled) return ExitCode.Cancelled;
         if (broken || results.Any(static r => r.ExactFailed)) return ExitCode.ExactClaimFailed;
         return damaged ? ExitCode.Usage : ExitCode.Ran;
     }
 
-    private static string? Unwritten(string file, string json)
+    private static string? Unwritten(string option, string file, string content)
     {
         try
         {
-            AtomicFile.Write(file, json);
+            AtomicFile.Write(file, content);
             return null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return $"--json {file}: cannot be written: {e.Message}";
+            return $"{option} {file}: cannot be written: {e.Message}";
         }
     }
 

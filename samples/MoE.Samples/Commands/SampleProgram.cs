@@ -19,7 +19,8 @@ public sealed class SampleProgram(IAnsiConsole console, TextWriter error, IReadO
         {
             runner.Command(),
             new ListVerb(console, samples).Command(),
-            new DataVerb(console, error).Command(),
+            new DataVerb(console, error, cancellation).Command(),
+            new PapersVerb(console, error, samples).Command(),
         };
         runner.RunWithoutVerb(root);
 

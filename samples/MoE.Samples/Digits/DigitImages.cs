@@ -21,9 +21,9 @@ public sealed record DigitImages(float[] Pixels, int[] Labels)
     public static DigitImages Load(DataFolders folders)
     {
         var set = DataCatalogue.Digits;
-        if (folders.Find(set.Name, set.File) is not { } path)
+        if (folders.Find(set.Name, set.Files[0].Name) is not { } path)
         {
-            using var builtIn = set.Open();
+            using var builtIn = set.Open!();
             return DigitReader.Read(builtIn);
         }
 

@@ -6,4 +6,5 @@ namespace MoE.Samples.Frame;
 /// <param name="Unit">Unit of the value.</param>
 /// <param name="Bound">What the value is held against.</param>
 /// <param name="Exact">A deterministic identity: it must hold for every seed, not on average.</param>
-public sealed record Claim(string Id, string Statement, string Unit, Bound Bound, bool Exact = false);
+/// <param name="Published">The paper's number for it, in words; empty: the paper has none.</param>
+public sealed record Claim(string Id, string Statement, string Unit, Bound Bound, bool Exact = false, string Published = "");

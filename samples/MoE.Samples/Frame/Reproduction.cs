@@ -14,6 +14,9 @@ public abstract class Reproduction
     /// <summary>The paper it reproduces, as a citation; empty for a sample that follows none.</summary>
     public virtual string Paper => "";
 
+    /// <summary>Its folder below samples/MoE.Samples.</summary>
+    public string Folder => string.Join('/', (GetType().Namespace ?? "").Split('.').Skip(2));
+
     /// <summary>The data it reads, with size and origin.</summary>
     public abstract string Data { get; }
 

@@ -34,7 +34,21 @@ public sealed class RunProgress
     public static void Show(IAnsiConsole console, string title, Action<RunProgress> run)
     {
         if (console.Profile.Capabilities is { Interactive: true, Ansi: true }) ShowBar(console, title, run);
-        else run(new RunProgress(static _ => { }, line => console.Profile.Out.Writer.WriteLine(line)));
+        else ShowLines(console.Profile.Out.Writer, run);
+    }
+
+    // A line now and then: what takes less than half a minute says nothing.
+    private static void ShowLines(TextWriter output, Action<RunProgress> run)
+    {
+        long begun = Stopwatch.GetTimestamp(), said = begun;
+        run(new RunProgress(
+            fraction =>
+            {
+                if (Stopwatch.GetElapsedTime(said).TotalSeconds < 30 || fraction is not (> 0 and < 1)) return;
+                output.WriteLine($"{100 * fraction:0} %, about {Stopwatch.GetElapsedTime(begun).TotalSeconds * (1 - fraction) / fraction:0} s left");
+                said = Stopwatch.GetTimestamp();
+            },
+            output.WriteLine));
     }
 
     private static void ShowBar(IAnsiConsole console, string title, Action<RunProgress> run) =>

@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Globalization;
+using MoE.Samples.Reports;
 using Spectre.Console;
 
 namespace MoE.Samples.Frame;
@@ -62,7 +64,7 @@ public sealed class Runner(IAnsiConsole console, RunOptions options, Cancellatio
             Ablated = options.Ablated,
             Claims = findings.Judge(sample.Claims, missing),
             Controls = findings.Judge(sample.Controls, missing),
-            Numbers = findings.Numbers,
+            Numbers = new Dictionary<string, object>(findings.Numbers) { ["date"] = DateTime.UtcNow.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture), ["machine"] = Machine.Name },
         };
     }
 
@@ -74,12 +76,27 @@ public sealed class Runner(IAnsiConsole console, RunOptions options, Cancellatio
         foreach (var part in findings.Screen) console.Write(part);
         if (findings.Screen.Count == 0) console.Write(ClaimScreen.Table(result));
         console.Write(ClaimScreen.Verdicts(result));
-        if (findings.Page is { } page && result.Seeds.Count > 0) WriteReport(result, page);
+        if ((findings.Page ?? (result.Paper.Length > 0 ? PaperPage.Of : null)) is { } page && result.Seeds.Count > 0) WriteReport(result, page);
         foreach (string line in findings.Next) Line(line);
     }
 
     // Past the layout, which would break paths at the width of the console.
     private void Line(string words) => console.Profile.Out.Writer.WriteLine(words);
+
+    /// <summary>Writes one page about several runs.</summary>
+    public void WriteOverview(IReadOnlyList<RunResult> results)
+    {
+        string path = Path.Combine(options.Out, "report.html");
+        try
+        {
+            AtomicFile.Write(path, OverviewPage.Of(results, id => File.Exists(Path.Combine(options.Out, id, "report.html"))));
+            Line($"Report on all of them: {path}");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            console.MarkupLineInterpolated($"[red]The report could not be written:[/] {e.Message}");
+        }
+    }
 
     private void WriteReport(RunResult result, Func<RunResult, string> page)
     {

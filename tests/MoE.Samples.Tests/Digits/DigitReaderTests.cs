@@ -28,8 +28,8 @@ public sealed class DigitReaderTests
     [Fact]
     public void The_built_in_file_has_the_hash_of_the_notices()
     {
-        using var file = DataCatalogue.Digits.Open();
-        Assert.Equal(DataCatalogue.Digits.Sha256, Convert.ToHexStringLower(SHA256.HashData(file)));
+        using var file = DataCatalogue.Digits.Open!();
+        Assert.Equal(DataCatalogue.Digits.Files[0].Sha256, Convert.ToHexStringLower(SHA256.HashData(file)));
     }
 
     [Fact]
