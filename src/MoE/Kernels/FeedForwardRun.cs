@@ -11,8 +11,8 @@ internal sealed unsafe class FeedForwardRun : IKernelJob
 {
     // Panels of one item of the first product: enough work to be worth a claim, few enough to share.
     private const int Group = 4;
-    // 64 KB ahead in a stream of weights that is read once.
-    private const int Distance = 16384;
+    // Bytes ahead in a stream of weights that is read once.
+    private const int Distance = 64 << 10;
 
     // Weights of the second product's panels that an item keeps in the second cache.
     private const int DownBytes = 512 << 10;
@@ -45,11 +45,16 @@ internal sealed unsafe class FeedForwardRun : IKernelJob
     private Phase _phase;
     private PackedExpert[] _experts = [];
     private ExpertSpec _spec = null!;
+    private WeightFormat _format;
+    private bool _integers, _unpacks;
+    private int _offset;
     private KernelPath _path;
     private int _width, _from, _to, _group;
     // Experts below this have their weights on the input.
     private int _inputWeighted;
-    private float* _x, _y, _rows, _hidden;
+    private float* _x, _y, _rows, _hidden, _unpacked;
+    private long _unpackedLength;
+    private int _mostInner;
 
     /// <summary>A copy of the first E of E + 1 offsets, in memory of the run's own.</summary>
     public Span<int> Cursors(ReadOnlySpan<int> offsets)
@@ -61,9 +66,14 @@ internal sealed unsafe class FeedForwardRun : IKernelJob
     }
 
     /// <summary>Begins a chunk of tokens from..to-1. Where weights go to the input they do so for the first <paramref name="routed"/> experts only: a shared expert's is always on its output.</summary>
-    public void Begin(PackedExpert[] experts, ExpertSpec spec, KernelPath path, int width, int routed, bool weighsInput, int from, int to)
+    public void Begin(PackedExpert[] experts, ExpertSpec spec, ExpertPrecision precision, KernelPath path, int width, int routed, bool weighsInput, int from, int to)
     {
         (_experts, _spec, _path, _width, _inputWeighted, _from, _to) = (experts, spec, path, width, weighsInput ? routed : 0, from, to);
+        _format = precision.Weights;
+        _integers = precision.Activations == ActivationFormat.Int8;
+        _offset = IntegerTiles.Offset(_format);
+        // Weights that no tile reads as they are become single precision, panel by panel.
+        _unpacks = !_integers && _format != WeightFormat.Single && !(_format == WeightFormat.BFloat16 && path == KernelPath.Vector512);
         _blockCount = _sliceCount = _rowCount = _items = 0;
         _gathered = _hiddenLength = 0;
     }
@@ -90,14 +100,15 @@ internal sealed unsafe class FeedForwardRun : IKernelJob
         if (_blockCount + count > _blocks.Length) Array.Resize(ref _blocks, Math.Max(_blockCount + count, 2 * _blocks.Length));
         if (_sliceCount == _slices.Length) Array.Resize(ref _slices, Math.Max(16, 2 * _slices.Length));
         _slices[_sliceCount++] = new Slice { FirstBlock = _blockCount, Blocks = count, FirstItem = _items };
-        _items += (_experts[expert].FirstPanels + Group - 1) / Group;
+        _items += (_experts[expert].First.Panels + Group - 1) / Group;
         for (int b = 0; b < count; b++)
         {
             int n = least + (b < more ? 1 : 0);
             _blocks[_blockCount++] = new Block { Expert = expert, Row = start, Rows = n, Gathered = _gathered, Hidden = _hiddenLength };
             start += n;
-            _gathered += (long)n * _width;
-            _hiddenLength += (long)n * _experts[expert].Inner;
+            // Integer rows lie behind the hidden numbers that they are made of.
+            _gathered += _integers ? IntegerRows.Length(n, _experts[expert].First.Blocks) : (long)n * _width;
+            _hiddenLength += (long)n * _experts[expert].Inner + (_integers ? IntegerRows.Length(n, _experts[expert].Down.Blocks) : 0);
         }
     }
 
@@ -109,13 +120,15 @@ internal sealed unsafe class FeedForwardRun : IKernelJob
         _rows = workspace.Rows(_gathered);
         _hidden = workspace.Hidden(_hiddenLength);
         var team = workspace.Team;
+        int panels = (_width + Tiles.Columns - 1) / Tiles.Columns;
+        _group = DownGroup(panels, team.Threads);
+        _unpackedLength = _unpacks ? (long)Tiles.Columns * Math.Max(_width, _group * _mostInner) : 0;
+        _unpacked = workspace.Unpacked(team.Threads * _unpackedLength);
         _phase = Phase.Gather;
         team.Run(this, _blockCount);
         _phase = Phase.First;
         team.Run(this, _items);
         _phase = Phase.Down;
-        int panels = (_width + Tiles.Columns - 1) / Tiles.Columns;
-        _group = DownGroup(panels, team.Threads);
         team.Run(this, (panels + _group - 1) / _group);
     }
 
@@ -128,10 +141,10 @@ internal sealed unsafe class FeedForwardRun : IKernelJob
                 Gather(_blocks[item]);
                 break;
             case Phase.First:
-                First(item);
+                First(item, _unpacked + worker * _unpackedLength);
                 break;
             default:
-                Down(item);
+                Down(item, _unpacked + worker * _unpackedLength);
                 break;
         }
     }
@@ -143,6 +156,19 @@ internal sealed unsafe class FeedForwardRun : IKernelJob
         int n = block.Rows;
         float** rows = stackalloc float*[Tiles.MaxRows];
         for (int r = 0; r < n; r++) rows[r] = _x + (long)_tokens[block.Row + r] * _width;
+        if (_integers)
+        {
+            var integers = new IntegerRows(to, n, _experts[block.Expert].First.Blocks);
+            for (int r = 0; r < n; r++)
+            {
+                integers.Set(r, 0, rows[r], _width, _offset);
+                if (block.Expert >= _inputWeighted) continue;
+                for (int b = 0; b < _experts[block.Expert].First.Blocks; b++) integers.Scales[b * n + r] *= _weights[block.Row + r];
+            }
+
+            return;
+        }
+
         Transposes.Pack(rows, n, _width, to, n);
         if (block.Expert >= _inputWeighted) return;
         for (int k = 0; k < _width; k++)
@@ -152,25 +178,46 @@ internal sealed unsafe class FeedForwardRun : IKernelJob
     }
 
     [SkipLocalsInit]
-    private void First(int item)
+    private void First(int item, float* unpacked)
     {
         int s = SliceOf(item);
         ref readonly var slice = ref _slices[s];
         var expert = _experts[_blocks[slice.FirstBlock].Expert];
-        int from = (item - slice.FirstItem) * Group, to = Math.Min(from + Group, expert.FirstPanels);
+        int from = (item - slice.FirstItem) * Group, to = Math.Min(from + Group, expert.First.Panels);
         float* tile = stackalloc float[Tiles.MaxRows * Tiles.Columns + 16];
         tile = Tiles.Aligned(tile);
         for (int p = from; p < to; p++)
         {
+            if (_unpacks) expert.First.Unpack(p, unpacked);
             for (int b = 0; b < slice.Blocks; b++)
             {
                 ref readonly var block = ref _blocks[slice.FirstBlock + b];
-                float* weights = expert.First(p);
-                float* ahead = slice.Blocks == 1 ? weights + Distance : b == 1 && p + 1 < expert.FirstPanels ? expert.First(p + 1) : null;
-                Tiles.Multiply(_path, block.Rows, _rows + block.Gathered, weights, _width, tile, ahead);
+                byte* ahead = slice.Blocks == 1 ? expert.First.Panel(p) + Distance : b == 1 && p + 1 < expert.First.Panels ? expert.First.Panel(p + 1) : null;
+                Multiply(expert.First, p, block.Rows, _rows + block.Gathered, tile, ahead, unpacked);
                 Activate(expert, p, block, tile);
             }
         }
+
+        if (!_integers) return;
+        // An item's panels are whole blocks of hidden numbers, but for the last ones.
+        int first = from * expert.Half, count = Math.Min(to * expert.Half, expert.Inner) - first;
+        for (int b = 0; b < slice.Blocks; b++)
+        {
+            ref readonly var block = ref _blocks[slice.FirstBlock + b];
+            var integers = Integers(expert, block);
+            for (int r = 0; r < block.Rows; r++) integers.Set(r, first, _hidden + block.Hidden + (long)r * expert.Inner + first, count, _offset);
+        }
+    }
+
+    private IntegerRows Integers(PackedExpert expert, in Block block) => new(_hidden + block.Hidden + (long)block.Rows * expert.Inner, block.Rows, expert.Down.Blocks);
+
+    // One tile, whatever the weights are held in.
+    private void Multiply(PackedMatrix matrix, int panel, int rows, float* a, float* tile, byte* ahead, float* unpacked)
+    {
+        if (_integers) IntegerTiles.Multiply(_path, new IntegerRows(a, rows, matrix.Blocks), matrix, panel, tile);
+        else if (_unpacks) Tiles.Multiply(_path, rows, a, unpacked, matrix.Inputs, tile, null);
+        else if (_format == WeightFormat.BFloat16) Tiles.MultiplyHalf(rows, a, matrix.Panel(panel), matrix.Inputs, tile, ahead);
+        else Tiles.Multiply(_path, rows, a, (float*)matrix.Panel(panel), matrix.Inputs, tile, (float*)ahead);
     }
 
     // The tile becomes columns of the block's hidden numbers, [F, rows], as the second product reads them.
@@ -198,6 +245,13 @@ internal sealed unsafe class FeedForwardRun : IKernelJob
             }
         }
 
+        if (_integers)
+        {
+            // By row: the numbers are made into integers next.
+            for (int r = 0; r < n; r++) new ReadOnlySpan<float>(tile + r * Tiles.Columns, count).CopyTo(new Span<float>(_hidden + block.Hidden + (long)r * expert.Inner + (long)panel * expert.Half, count));
+            return;
+        }
+
         for (int j = 0; j < count; j++)
         {
             for (int r = 0; r < n; r++) to[(long)j * n + r] = tile[r * Tiles.Columns + j];
@@ -207,14 +261,14 @@ internal sealed unsafe class FeedForwardRun : IKernelJob
     // Where experts have several blocks, a block of hidden numbers serves the panels of an item while it is in the second cache, beside their weights.
     private int DownGroup(int panels, int threads)
     {
-        int inner = 1;
-        for (int s = 0; s < _sliceCount; s++) inner = Math.Max(inner, _experts[_blocks[_slices[s].FirstBlock].Expert].Inner);
-        int most = _blockCount < 2 * _sliceCount ? 1 : DownBytes / (inner * Tiles.Columns * sizeof(float));
+        _mostInner = 1;
+        for (int s = 0; s < _sliceCount; s++) _mostInner = Math.Max(_mostInner, _experts[_blocks[_slices[s].FirstBlock].Expert].Inner);
+        int most = _blockCount < 2 * _sliceCount ? 1 : DownBytes / (_mostInner * Tiles.Columns * sizeof(float));
         return Math.Clamp(Math.Min(most, panels / (4 * threads)), 1, panels);
     }
 
     [SkipLocalsInit]
-    private void Down(int item)
+    private void Down(int item, float* unpacked)
     {
         int first = item * _group, last = Math.Min(first + _group, (_width + Tiles.Columns - 1) / Tiles.Columns);
         int column = first * Tiles.Columns, columns = Math.Min(last * Tiles.Columns, _width) - column;
@@ -226,14 +280,15 @@ internal sealed unsafe class FeedForwardRun : IKernelJob
             ref readonly var slice = ref _slices[s];
             var expert = _experts[_blocks[slice.FirstBlock].Expert];
             var next = s + 1 < _sliceCount ? _experts[_blocks[slice.FirstBlock + slice.Blocks].Expert] : null;
+            for (int p = first; p < last && _unpacks; p++) expert.Down.Unpack(p, unpacked + (long)(p - first) * Tiles.Columns * expert.Inner);
             for (int b = 0; b < slice.Blocks; b++)
             {
                 ref readonly var block = ref _blocks[slice.FirstBlock + b];
+                float* a = _hidden + block.Hidden + (_integers ? (long)block.Rows * expert.Inner : 0);
                 for (int p = first; p < last; p++)
                 {
-                    float* weights = expert.Down(p);
-                    float* ahead = slice.Blocks == 1 ? weights + Distance : b == slice.Blocks - 1 && next is not null ? next.Down(p) : null;
-                    Tiles.Multiply(_path, block.Rows, _hidden + block.Hidden, weights, expert.Inner, tile, ahead);
+                    byte* ahead = slice.Blocks == 1 ? expert.Down.Panel(p) + Distance : b == slice.Blocks - 1 && next is not null ? next.Down.Panel(p) : null;
+                    Multiply(expert.Down, p, block.Rows, a, tile, ahead, unpacked + (long)(p - first) * Tiles.Columns * expert.Inner);
                     Combine(expert, p, block, tile, p * Tiles.Columns, Math.Min(Tiles.Columns, _width - p * Tiles.Columns));
                 }
             }

@@ -18,15 +18,16 @@ public sealed unsafe class ManagedMoEEngine : IMoEEngine
     /// <param name="spec">The layer; its router without schedules (<see cref="RouterSpec.At"/>).</param>
     /// <param name="weights">All tensors of <see cref="WeightNames.Of"/>; they are copied.</param>
     /// <param name="threads">Threads that work on a call, the caller's included; positive.</param>
+    /// <param name="precision">How the experts' weights are held and multiplied; null: single precision.</param>
     /// <exception cref="SpecException">The spec has problems, or something that the kernels do not run; all are named.</exception>
     /// <exception cref="ArgumentException">Tensors are missing or have the wrong shape; all of them are named.</exception>
-    public ManagedMoEEngine(MoELayerSpec spec, IWeightSource weights, int threads = 1)
+    public ManagedMoEEngine(MoELayerSpec spec, IWeightSource weights, int threads = 1, ExpertPrecision? precision = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(threads);
         MoEFeedForward.Supported(spec);
         if (spec.Router.Schedules is not null) throw new SpecException([RouterSpec.OneStep("router.")]);
         var tensors = LayerWeights.Load(spec, weights);
-        _experts = new MoEFeedForward(spec, tensors, MoEFeedForward.DefaultPath);
+        _experts = new MoEFeedForward(spec, tensors, MoEFeedForward.DefaultPath, precision);
         _scorer = new PackedLinear(tensors.Get(WeightNames.Router)!, spec.Width);
         _bias = tensors.Get(WeightNames.RouterBias);
         _selectionBias = tensors.Get(WeightNames.SelectionBias) ?? [];

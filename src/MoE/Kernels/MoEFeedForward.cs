@@ -1,7 +1,7 @@
 namespace MoE;
 
 /// <summary>
-/// The experts of a layer on packed single-precision weights: what <see cref="ReferenceLayer"/> computes, with register tiles, the gather folded into the packing of rows, gate and up in one pass with the activation behind
+/// The experts of a layer on packed weights: what <see cref="ReferenceLayer"/> computes, with register tiles, the gather folded into the packing of rows, gate and up in one pass with the activation behind
 /// it, and the weighted sum behind the last product. Thread-safe for concurrent callers that have a <see cref="MoEWorkspace"/> each. Allocates nothing once the workspace has grown.
 /// </summary>
 /// <remarks>
@@ -19,25 +19,30 @@ public sealed unsafe class MoEFeedForward : IDisposable
     /// <summary>Packs the experts of a layer. The router is not looked at.</summary>
     /// <param name="spec">The layer: experts that are feed-forward networks, and a shared expert. Not supported: special experts, an output bias, dropped routes that pass, a kept remainder, output masking.</param>
     /// <param name="weights">The tensors of <see cref="WeightNames.Of"/>; they are copied.</param>
-    /// <exception cref="SpecException">The spec has problems, or something that is not supported; all are named.</exception>
-    /// <exception cref="ArgumentException">Tensors are missing or have the wrong shape; all of them are named.</exception>
-    public MoEFeedForward(MoELayerSpec spec, IWeightSource weights)
-        : this(spec, weights, Tiles.Path)
+    /// <param name="precision">How weights are held and multiplied; null: single precision.</param>
+    /// <exception cref="SpecException">The spec or the precision has problems, or something that is not supported; all are named.</exception>
+    /// <exception cref="ArgumentException">Tensors are missing or have the wrong shape, or are to be quantised and hold NaN or infinity; all of them are named.</exception>
+    public MoEFeedForward(MoELayerSpec spec, IWeightSource weights, ExpertPrecision? precision = null)
+        : this(spec, weights, Tiles.Path, precision)
     {
     }
 
-    internal MoEFeedForward(MoELayerSpec spec, IWeightSource weights, KernelPath path)
-        : this(Supported(spec), LayerWeights.Load(spec, weights), path)
+    internal MoEFeedForward(MoELayerSpec spec, IWeightSource weights, KernelPath path, ExpertPrecision? precision = null)
+        : this(Supported(spec), LayerWeights.Load(spec, weights), path, precision)
     {
     }
 
     /// <param name="spec">A layer that <see cref="Supported"/> let through.</param>
     /// <param name="tensors">Its tensors.</param>
     /// <param name="path">The vectors.</param>
-    internal MoEFeedForward(MoELayerSpec spec, LayerWeights tensors, KernelPath path)
+    /// <param name="precision">How weights are held and multiplied; null: single precision.</param>
+    internal MoEFeedForward(MoELayerSpec spec, LayerWeights tensors, KernelPath path, ExpertPrecision? precision = null)
     {
         Spec = spec;
         Path = path;
+        Precision = (precision ?? ExpertPrecision.Single).Checked();
+        var format = Precision.Weights;
+        if (format is not (WeightFormat.Single or WeightFormat.BFloat16)) CheckFinite(tensors);
         _shared = spec.Shared is not null;
         _sharedGate = tensors.Get(WeightNames.SharedScalarGate);
         int d = spec.Width, f = spec.Expert.Width, e = spec.FeedForwardExperts;
@@ -45,11 +50,11 @@ public sealed unsafe class MoEFeedForward : IDisposable
         for (int i = 0; i < e; i++)
         {
             ReadOnlySpan<float> Part(string name, int size) => tensors.Get(name) is { } all ? all.AsSpan(i * size, size) : default;
-            _experts[i] = new PackedExpert(spec.Expert, d, f, Part(WeightNames.ExpertGate, f * d), Part(WeightNames.ExpertUp, f * d), Part(WeightNames.ExpertDown, f * d), Part(WeightNames.ExpertGateBias, f), Part(WeightNames.ExpertUpBias, f), Part(WeightNames.ExpertDownBias, d));
+            _experts[i] = new PackedExpert(spec.Expert, format, d, f, Part(WeightNames.ExpertGate, f * d), Part(WeightNames.ExpertUp, f * d), Part(WeightNames.ExpertDown, f * d), Part(WeightNames.ExpertGateBias, f), Part(WeightNames.ExpertUpBias, f), Part(WeightNames.ExpertDownBias, d));
         }
 
         if (_shared)
-            _experts[e] = new PackedExpert(spec.Expert, d, spec.Shared!.Width, tensors.Get(WeightNames.SharedGate), tensors.Get(WeightNames.SharedUp), tensors.Get(WeightNames.SharedDown), tensors.Get(WeightNames.SharedGateBias), tensors.Get(WeightNames.SharedUpBias), tensors.Get(WeightNames.SharedDownBias));
+            _experts[e] = new PackedExpert(spec.Expert, format, d, spec.Shared!.Width, tensors.Get(WeightNames.SharedGate), tensors.Get(WeightNames.SharedUp), tensors.Get(WeightNames.SharedDown), tensors.Get(WeightNames.SharedGateBias), tensors.Get(WeightNames.SharedUpBias), tensors.Get(WeightNames.SharedDownBias));
     }
 
     /// <summary>The layer.</summary>
@@ -57,6 +62,12 @@ public sealed unsafe class MoEFeedForward : IDisposable
 
     /// <summary>The vectors it uses.</summary>
     public KernelPath Path { get; }
+
+    /// <summary>How weights are held and multiplied.</summary>
+    public ExpertPrecision Precision { get; }
+
+    /// <summary>What packing did to the weights: one per expert, then that of the shared expert if there is one. All zero in single precision.</summary>
+    public IReadOnlyList<ExpertError> Errors => [.. _experts.Select(static e => e.Error)];
 
     /// <summary>The vectors that the layers of this process use.</summary>
     public static KernelPath DefaultPath => Tiles.Path;
@@ -150,7 +161,7 @@ public sealed unsafe class MoEFeedForward : IDisposable
     // The plan's order is by expert, then by token, so a chunk is a run of every expert's routes.
     private void Collect(ReadOnlySpan<float> tokens, in Routes routing, Span<int> cursors, int from, int to, FeedForwardRun run)
     {
-        run.Begin(_experts, Spec.Expert, Path, Spec.Width, routing.ExpertCount, Spec.Weighted == WeightedSide.Input, from, to);
+        run.Begin(_experts, Spec.Expert, Precision, Path, Spec.Width, routing.ExpertCount, Spec.Weighted == WeightedSide.Input, from, to);
         for (int e = 0; e < routing.ExpertCount; e++)
         {
             for (; cursors[e] < routing.Offsets[e + 1]; cursors[e]++)
@@ -166,6 +177,20 @@ public sealed unsafe class MoEFeedForward : IDisposable
         if (!_shared) return;
         for (int t = from; t < to; t++) run.AddRow(t, SharedWeight(tokens.Slice(t * Spec.Width, Spec.Width)));
         run.EndExpert(_experts.Length - 1);
+    }
+
+    private static void CheckFinite(LayerWeights tensors)
+    {
+        string[] names = [WeightNames.ExpertGate, WeightNames.ExpertUp, WeightNames.ExpertDown, WeightNames.SharedGate, WeightNames.SharedUp, WeightNames.SharedDown];
+        var problems = new List<string>();
+        foreach (string name in names)
+        {
+            if (tensors.Get(name) is not { } values) continue;
+            int at = values.AsSpan().IndexOfAnyExceptInRange(float.MinValue, float.MaxValue);
+            if (at >= 0) problems.Add($"{name}[{at}] = {values[at]}; must be finite to be quantised");
+        }
+
+        if (problems.Count > 0) throw new ArgumentException(string.Join("; ", problems), nameof(tensors));
     }
 
     private float SharedWeight(ReadOnlySpan<float> token) => _sharedGate is null ? 1 : (float)ScoreFunctions.Sigmoid(ReferenceExpert.Dot(_sharedGate, token));

@@ -6,7 +6,7 @@ namespace MoE;
 /// </summary>
 public sealed unsafe class MoEWorkspace : IDisposable
 {
-    private AlignedBuffer _rows = new(0), _hidden = new(0), _logits = new(0), _training = new(0);
+    private AlignedBuffer _rows = new(0), _hidden = new(0), _logits = new(0), _training = new(0), _unpacked = new(0);
     private bool _disposed;
 
     /// <summary>Makes a workspace; its threads start now.</summary>
@@ -25,7 +25,7 @@ public sealed unsafe class MoEWorkspace : IDisposable
     public int Threads => Team.Threads;
 
     /// <summary>Bytes of scratch memory at present.</summary>
-    public long Bytes => (_rows.Length + _hidden.Length + _logits.Length + _training.Length) * sizeof(float);
+    public long Bytes => (_rows.Length + _hidden.Length + _logits.Length + _training.Length + _unpacked.Length) * sizeof(float);
 
     internal KernelTeam Team { get; }
 
@@ -45,6 +45,8 @@ public sealed unsafe class MoEWorkspace : IDisposable
 
     internal float* Logits(long length) => Grown(ref _logits, length);
 
+    internal float* Unpacked(long length) => Grown(ref _unpacked, length);
+
     internal Span<float> Training(long length) => new(Grown(ref _training, length), checked((int)length));
 
     /// <summary>Ends the threads and frees the memory.</summary>
@@ -57,6 +59,7 @@ public sealed unsafe class MoEWorkspace : IDisposable
         _hidden.Dispose();
         _logits.Dispose();
         _training.Dispose();
+        _unpacked.Dispose();
     }
 
     private float* Grown(ref AlignedBuffer buffer, long length)

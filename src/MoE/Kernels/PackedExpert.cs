@@ -3,9 +3,10 @@ namespace MoE;
 /// <summary>One expert's weights in panels of 32 columns, in the order in which the kernels read them.</summary>
 internal sealed unsafe class PackedExpert : IDisposable
 {
-    private readonly AlignedBuffer _first, _down, _firstBias, _downBias;
+    private readonly AlignedBuffer _firstBias, _downBias;
 
     /// <param name="spec">The form; its width is not looked at.</param>
+    /// <param name="format">How weights are held.</param>
     /// <param name="width">D.</param>
     /// <param name="inner">F.</param>
     /// <param name="gate">[F, D], or empty.</param>
@@ -14,35 +15,31 @@ internal sealed unsafe class PackedExpert : IDisposable
     /// <param name="gateBias">[F], or empty.</param>
     /// <param name="upBias">[F], or empty.</param>
     /// <param name="downBias">[D], or empty.</param>
-    public PackedExpert(ExpertSpec spec, int width, int inner, ReadOnlySpan<float> gate, ReadOnlySpan<float> up, ReadOnlySpan<float> down, ReadOnlySpan<float> gateBias, ReadOnlySpan<float> upBias, ReadOnlySpan<float> downBias)
+    public PackedExpert(ExpertSpec spec, WeightFormat format, int width, int inner, ReadOnlySpan<float> gate, ReadOnlySpan<float> up, ReadOnlySpan<float> down, ReadOnlySpan<float> gateBias, ReadOnlySpan<float> upBias, ReadOnlySpan<float> downBias)
     {
         Width = width;
         Inner = inner;
-        Half = spec.Form == ExpertForm.Glu ? Tiles.Columns / 2 : Tiles.Columns;
-        FirstPanels = (inner + Half - 1) / Half;
-        DownPanels = (width + Tiles.Columns - 1) / Tiles.Columns;
-        _first = new AlignedBuffer((long)FirstPanels * width * Tiles.Columns);
-        _down = new AlignedBuffer((long)DownPanels * inner * Tiles.Columns);
-        _firstBias = new AlignedBuffer(FirstPanels * Tiles.Columns);
-        _downBias = new AlignedBuffer(DownPanels * Tiles.Columns);
+        bool glu = spec.Form == ExpertForm.Glu;
+        Half = glu ? Tiles.Columns / 2 : Tiles.Columns;
+        int firstPanels = (inner + Half - 1) / Half;
+        First = new PackedMatrix(format, width, firstPanels * Tiles.Columns);
+        Down = new PackedMatrix(format, inner, width);
+        _firstBias = new AlignedBuffer(First.Panels * Tiles.Columns);
+        _downBias = new AlignedBuffer(Down.Panels * Tiles.Columns);
         HasFirstBias = !upBias.IsEmpty;
         HasDownBias = !downBias.IsEmpty;
-        bool glu = spec.Form == ExpertForm.Glu;
-        for (int p = 0; p < FirstPanels; p++)
+        for (int f = 0; f < inner; f++)
         {
-            for (int j = 0; j < Half && p * Half + j < inner; j++)
-            {
-                int f = p * Half + j;
-                if (glu) Tiles.Column(gate.Slice(f * width, width), _first.Data + (long)p * width * Tiles.Columns + j, Tiles.Columns);
-                Tiles.Column(up.Slice(f * width, width), _first.Data + (long)p * width * Tiles.Columns + (glu ? Half : 0) + j, Tiles.Columns);
-                if (glu && HasFirstBias) _firstBias.Data[p * Tiles.Columns + j] = gateBias[f];
-                if (HasFirstBias) _firstBias.Data[p * Tiles.Columns + (glu ? Half : 0) + j] = upBias[f];
-            }
+            int panel = f / Half, j = f % Half;
+            if (glu) First.SetColumn(panel, j, gate.Slice(f * width, width));
+            First.SetColumn(panel, (glu ? Half : 0) + j, up.Slice(f * width, width));
+            if (glu && HasFirstBias) _firstBias.Data[panel * Tiles.Columns + j] = gateBias[f];
+            if (HasFirstBias) _firstBias.Data[panel * Tiles.Columns + (glu ? Half : 0) + j] = upBias[f];
         }
 
         for (int i = 0; i < width; i++)
         {
-            Tiles.Column(down.Slice(i * inner, inner), _down.Data + (long)(i / Tiles.Columns) * inner * Tiles.Columns + i % Tiles.Columns, Tiles.Columns);
+            Down.SetColumn(i / Tiles.Columns, i % Tiles.Columns, down.Slice(i * inner, inner));
             if (HasDownBias) _downBias.Data[i] = downBias[i];
         }
     }
@@ -54,19 +51,27 @@ internal sealed unsafe class PackedExpert : IDisposable
     /// <summary>Inner numbers of a panel: 16 where gate and up share it, 32 otherwise.</summary>
     public int Half { get; }
 
-    public int FirstPanels { get; }
+    /// <summary>Gate and up, from D inputs.</summary>
+    public PackedMatrix First { get; }
 
-    public int DownPanels { get; }
+    /// <summary>From F inputs.</summary>
+    public PackedMatrix Down { get; }
 
     public bool HasFirstBias { get; }
 
     public bool HasDownBias { get; }
 
-    public long Bytes => (_first.Length + _down.Length + _firstBias.Length + _downBias.Length) * sizeof(float);
+    public long Bytes => First.Bytes + Down.Bytes + (_firstBias.Length + _downBias.Length) * sizeof(float);
 
-    public float* First(int panel) => _first.Data + (long)panel * Width * Tiles.Columns;
-
-    public float* Down(int panel) => _down.Data + (long)panel * Inner * Tiles.Columns;
+    public ExpertError Error
+    {
+        get
+        {
+            var (first, down) = (First.Errors, Down.Errors);
+            double norm = first.Norm + down.Norm;
+            return new ExpertError(norm == 0 ? 0 : Math.Sqrt((first.Error + down.Error) / norm), Math.Max(first.WorstRow, down.WorstRow));
+        }
+    }
 
     public float* FirstBias(int panel) => _firstBias.Data + panel * Tiles.Columns;
 
@@ -74,8 +79,8 @@ internal sealed unsafe class PackedExpert : IDisposable
 
     public void Dispose()
     {
-        _first.Dispose();
-        _down.Dispose();
+        First.Dispose();
+        Down.Dispose();
         _firstBias.Dispose();
         _downBias.Dispose();
     }

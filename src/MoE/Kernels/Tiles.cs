@@ -42,6 +42,13 @@ internal static unsafe partial class Tiles
 
     private static readonly delegate*<float*, nint, float*, nint, float*, float*, nint, void>[] s_128 = [null, &V128R1, &V128R2, &V128R3, &V128R4];
 
+    private static readonly delegate*<float*, nint, float*, nint, float*, float*, nint, void>[] s_half =
+        [null, &H512R1, &H512R2, &H512R3, &H512R4, &H512R5, &H512R6, &H512R7, &H512R8, &H512R9, &H512R10, &H512R11, &H512R12, &H512R13, &H512R14];
+
+    /// <summary>The same with weights in bfloat16, as <see cref="PackedMatrix"/> lays them out; for 512-bit vectors.</summary>
+    public static void MultiplyHalf(int rows, float* a, byte* b, nint k, float* c, byte* ahead) =>
+        s_half[rows](a, rows, (float*)b, k, c, ahead is null ? (float*)b : (float*)ahead, ahead is null ? 0 : Columns / 2);
+
     /// <summary>c[rows, 32] = a[k, rows]^T b[k, 32].</summary>
     /// <param name="path">The vectors.</param>
     /// <param name="rows">1..14.</param>

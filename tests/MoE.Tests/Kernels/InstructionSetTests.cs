@@ -52,6 +52,11 @@ internal static class Program
         products.Every_shape_agrees();
         products.Segments_longer_than_a_chunk_agree();
         new ExpertTrainingTests().Gradients_are_slopes();
+        var quantized = new QuantizedFeedForwardTests();
+        foreach (int precision in new[] { 0, 2, 6 }) quantized.It_is_the_layer_of_the_weights_that_are_held(precision);
+        quantized.Threads_and_slices_change_no_bit(5);
+
+        new PackedMatrixTests().Integer_products_are_exact(WeightFormat.Int4PerBlock);
         var routers = new RouterKernelTests();
         routers.Sizes_of_models_are_the_reference(8, 2);
         routers.Sizes_of_models_are_the_reference(64, 8);

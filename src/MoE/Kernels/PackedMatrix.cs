@@ -1,0 +1,200 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace MoE;
+
+/// <summary>
+/// A weight matrix in panels of 32 columns (outputs), in the order in which the kernels read them. Block formats lie in halves of 16 columns: for each 32 inputs, the numbers of four inputs per column side by side, then 16 scales.
+/// </summary>
+internal sealed unsafe class PackedMatrix : IDisposable
+{
+    /// <summary>Inputs of a block that shares a scale.</summary>
+    public const int Block = 32;
+
+    private const int Half = Tiles.Columns / 2;
+    private const int ScaleBytes = Half * sizeof(ushort);
+    private const int Int8Bytes = Block * Half;
+    private const int Int4Bytes = Block * Half / 2;
+
+    private readonly AlignedBuffer _buffer;
+    private double _error, _norm, _worstRow;
+
+    /// <param name="format">How numbers are held.</param>
+    /// <param name="inputs">K, positive.</param>
+    /// <param name="columns">Columns; rounded up to panels, whose rest is zero.</param>
+    public PackedMatrix(WeightFormat format, int inputs, int columns)
+    {
+        Format = format;
+        Inputs = inputs;
+        Blocks = (inputs + Block - 1) / Block;
+        Panels = (columns + Tiles.Columns - 1) / Tiles.Columns;
+        PanelBytes = format switch
+        {
+            WeightFormat.Single => (long)inputs * Tiles.Columns * sizeof(float),
+            WeightFormat.BFloat16 => (long)inputs * Tiles.Columns * sizeof(ushort),
+            WeightFormat.Int8PerRow => 2L * (Blocks * Int8Bytes + ScaleBytes),
+            WeightFormat.Int8PerBlock => 2L * Blocks * (Int8Bytes + ScaleBytes),
+            _ => 2L * Blocks * (Int4Bytes + ScaleBytes),
+        };
+        _buffer = new AlignedBuffer((Panels * PanelBytes + sizeof(float) - 1) / sizeof(float));
+        // The zero of unsigned bytes is 128, of nibbles 8; the scales are zero anyway.
+    }
+
+    public WeightFormat Format { get; }
+
+    /// <summary>K.</summary>
+    public int Inputs { get; }
+
+    /// <summary>Blocks of 32 inputs, the last one filled up with zeros.</summary>
+    public int Blocks { get; }
+
+    public int Panels { get; }
+
+    public long PanelBytes { get; }
+
+    public long Bytes => _buffer.Length * sizeof(float);
+
+    /// <summary>Sum of squared differences and of squared weights, and the worst column's ratio.</summary>
+    public (double Error, double Norm, double WorstRow) Errors => (_error, _norm, _worstRow);
+
+    /// <summary>Bytes of one block of a half panel, its scales among them if they are its own.</summary>
+    public int BlockBytes => Format switch { WeightFormat.Int8PerRow => Int8Bytes, WeightFormat.Int8PerBlock => Int8Bytes + ScaleBytes, _ => Int4Bytes + ScaleBytes };
+
+    /// <summary>Where the scales of a half panel begin, counted from the half.</summary>
+    public int FirstScale => Format switch { WeightFormat.Int8PerRow => Blocks * Int8Bytes, WeightFormat.Int8PerBlock => Int8Bytes, _ => Int4Bytes };
+
+    /// <summary>From one block's scales to the next.</summary>
+    public int ScaleStep => Format == WeightFormat.Int8PerRow ? 0 : BlockBytes;
+
+    public byte* Panel(int panel) => (byte*)_buffer.Data + panel * PanelBytes;
+
+    public byte* HalfPanel(int panel, int half) => Panel(panel) + half * (PanelBytes / 2);
+
+    /// <summary>Fills a column.</summary>
+    /// <param name="panel">0..Panels-1.</param>
+    /// <param name="column">0..31.</param>
+    /// <param name="values">[K], finite where the format has scales.</param>
+    [SkipLocalsInit]
+    public void SetColumn(int panel, int column, ReadOnlySpan<float> values)
+    {
+        if (Format == WeightFormat.Single)
+        {
+            Tiles.Column(values, (float*)Panel(panel) + column, Tiles.Columns);
+            return;
+        }
+
+        double error = 0, norm = 0;
+        if (Format == WeightFormat.BFloat16)
+        {
+            // Of a 32-bit lane j, the low half is column j and the high half column 16 + j.
+            ushort* to = (ushort*)Panel(panel) + 2 * (column % Half) + column / Half;
+            for (int k = 0; k < values.Length; k++)
+            {
+                ushort rounded = Bfloat16.Round(values[k]);
+                to[(long)k * Tiles.Columns] = rounded;
+                Add(ref error, ref norm, values[k], Bfloat16.Widen(rounded));
+            }
+
+            Done(error, norm);
+            return;
+        }
+
+        byte* half = HalfPanel(panel, column / Half);
+        int at = column % Half;
+        float* block = stackalloc float[Block];
+        sbyte* numbers = stackalloc sbyte[Block];
+        float rowScale = Format == WeightFormat.Int8PerRow ? Quantizer.Scale8(values) : 0;
+        for (int b = 0; b < Blocks; b++)
+        {
+            int count = Math.Min(Block, values.Length - b * Block);
+            new Span<float>(block, Block).Clear();
+            values.Slice(b * Block, count).CopyTo(new Span<float>(block, Block));
+            float scale = Format switch
+            {
+                WeightFormat.Int8PerRow => Quantizer.Round8(block, rowScale, numbers),
+                WeightFormat.Int8PerBlock => Quantizer.Round8(block, Quantizer.Scale8(new ReadOnlySpan<float>(block, Block)), numbers),
+                _ => Quantizer.Round4(block, numbers),
+            };
+            ((ushort*)(half + FirstScale + (long)b * ScaleStep))[at] = Bfloat16.Round(scale);
+            byte* to = half + (long)b * BlockBytes;
+            for (int k = 0; k < Block; k++)
+            {
+                if (Format != WeightFormat.Int4PerBlock)
+                {
+                    to[k / 4 * 4 * Half + 4 * at + k % 4] = (byte)(numbers[k] + 128);
+                }
+                else
+                {
+                    // The low nibbles are inputs 0..15, the high ones 16..31.
+                    byte* pair = to + k % 16 / 4 * 4 * Half + 4 * at + k % 4;
+                    int nibble = numbers[k] + 8;
+                    *pair = (byte)(k < 16 ? (*pair & 0xf0) | nibble : (*pair & 0x0f) | (nibble << 4));
+                }
+            }
+
+            for (int k = 0; k < count; k++) Add(ref error, ref norm, block[k], scale * numbers[k]);
+        }
+
+        Done(error, norm);
+    }
+
+    /// <summary>A panel in single precision, [K, 32].</summary>
+    [SkipLocalsInit]
+    public void Unpack(int panel, float* to)
+    {
+        if (Format == WeightFormat.BFloat16)
+        {
+            uint* from = (uint*)Panel(panel);
+            for (int k = 0; k < Inputs; k++, from += Half, to += Tiles.Columns)
+            {
+                var both = Vector512.Load(from);
+                Vector512.ShiftLeft(both, 16).AsSingle().Store(to);
+                (both & Vector512.Create(0xffff0000u)).AsSingle().Store(to + Half);
+            }
+
+            return;
+        }
+
+        for (int h = 0; h < 2; h++)
+        {
+            byte* half = HalfPanel(panel, h);
+            for (int b = 0; b < Blocks; b++)
+            {
+                var scales = Bfloat16.Widen(Vector256.Load((ushort*)(half + FirstScale + (long)b * ScaleStep)));
+                int count = Math.Min(Block, Inputs - b * Block);
+                uint* from = (uint*)(half + (long)b * BlockBytes);
+                float* row = to + (long)b * Block * Tiles.Columns + h * Half;
+                for (int k = 0; k < count; k++, row += Tiles.Columns)
+                {
+                    Vector512<int> q;
+                    if (Format == WeightFormat.Int4PerBlock)
+                    {
+                        var lanes = Vector512.Load(from + k % 16 / 4 * Half);
+                        q = (Vector512.ShiftRightLogical(lanes, 8 * (k % 4) + (k < 16 ? 0 : 4)) & Vector512.Create(15u)).AsInt32() - Vector512.Create(8);
+                    }
+                    else
+                    {
+                        q = (Vector512.ShiftRightLogical(Vector512.Load(from + k / 4 * Half), 8 * (k % 4)) & Vector512.Create(255u)).AsInt32() - Vector512.Create(128);
+                    }
+
+                    (Vector512.ConvertToSingle(q) * scales).Store(row);
+                }
+            }
+        }
+    }
+
+    public void Dispose() => _buffer.Dispose();
+
+    private static void Add(ref double error, ref double norm, float value, float held)
+    {
+        error += ((double)value - held) * ((double)value - held);
+        norm += (double)value * value;
+    }
+
+    private void Done(double error, double norm)
+    {
+        _error += error;
+        _norm += norm;
+        if (norm > 0) _worstRow = Math.Max(_worstRow, Math.Sqrt(error / norm));
+    }
+}
