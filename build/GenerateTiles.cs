@@ -36,9 +36,12 @@ var q = new StringBuilder("""
     {
 
     """);
-foreach (int bits in new[] { 8, 4 })
+foreach (var (vector, rows) in new[] { (512, 7), (256, 2) })
 {
-    for (int m = 1; m <= 6; m++) q.Append(Integers(bits, m));
+    foreach (int bits in new[] { 8, 4 })
+    {
+        for (int m = 1; m <= rows; m++) q.Append(Integers(vector, bits, m));
+    }
 }
 
 Write("IntegerTiles.Generated.cs", q);
@@ -51,48 +54,60 @@ static void Write(string name, StringBuilder text)
     File.Move(path + ".tmp", path, overwrite: true);
 }
 
-// a: blocks of [rows][32] numbers, scales and sums [blocks][rows]; w: blocks of 16 columns, four inputs per 32-bit lane; c: rows 32 apart.
-static string Integers(int bits, int rows)
+// a: blocks of [rows][32] numbers, 16-bit ones for 8-bit weights and 8-bit ones for 4-bit weights; scales and sums [blocks][rows]; w: blocks of 16 columns, four inputs per 32-bit lane; c: rows 32 apart.
+static string Integers(int vector, int bits, int rows)
 {
+    string v = $"Vector{vector}", isa = vector == 512 ? "Avx512BW" : "Avx2";
+    int parts = 512 / vector, bytes = vector / 8;
     var t = new StringBuilder();
     t.Append("    [MethodImpl(MethodImplOptions.AggressiveOptimization)]\n");
-    t.Append($"    private static void Int{bits}R{rows}(sbyte* a, float* scales, int* sums, nint rows, byte* w, nint step, byte* s, nint scaleStep, nint blocks, float* c)\n    {{\n");
-    for (int r = 0; r < rows; r++) t.Append($"        Vector256<float> f{r}l = default, f{r}h = default;\n");
+    t.Append($"    private static void V{vector}Int{bits}R{rows}(byte* a, float* scales, int* sums, nint rows, byte* w, nint step, byte* s, nint scaleStep, nint blocks, float* c)\n    {{\n");
+    foreach (var (r, p) in Places()) t.Append($"        {v}<float> f{r}{p} = default;\n");
     t.Append("        for (nint b = 0; b < blocks; b++)\n        {\n");
-    for (int p = 0; p < 64 * bits; p += 64) t.Append($"            Sse.Prefetch0(w + Distance{(p == 0 ? "" : $" + {p}")});\n");
-    for (int r = 0; r < rows; r++) t.Append($"            var i{r}l = Vector256.Create(sums[{r}]);\n            var i{r}h = i{r}l;\n");
+    for (int line = 0; line < 64 * bits; line += 64) t.Append($"            Sse.Prefetch0(w + Distance{(line == 0 ? "" : $" + {line}")});\n");
+    foreach (var (r, p) in Places()) t.Append(bits == 8 ? $"            var i{r}{p} = {v}.Create(sums[{r}]);\n" : $"            {v}<short> i{r}{p} = default;\n");
     t.Append($"            for (int g = 0; g < {bits}; g++)\n            {{\n");
-    t.Append("                var l = Vector256.Load(w + 64 * g);\n                var h = Vector256.Load(w + 64 * g + 32);\n");
-    if (bits == 4)
+    for (int p = 0; p < parts; p++)
     {
-        t.Append("                var ll = l & Vector256.Create((byte)15);\n                var hl = h & Vector256.Create((byte)15);\n");
-        t.Append("                l = Vector256.ShiftRightLogical(l.AsUInt16(), 4).AsByte() & Vector256.Create((byte)15);\n                h = Vector256.ShiftRightLogical(h.AsUInt16(), 4).AsByte() & Vector256.Create((byte)15);\n");
+        t.Append($"                var w{p} = {v}.Load(w + 64 * g{(p == 0 ? "" : $" + {p * bytes}")});\n");
+        // 8 bits: the even and the odd bytes as 16-bit numbers. 4 bits: the low and the high nibbles as bytes.
+        t.Append(bits == 8
+            ? $"                var l{p} = w{p}.AsInt16() & {v}.Create((short)255);\n                var h{p} = {v}.ShiftRightLogical(w{p}.AsInt16(), 8);\n"
+            : $"                var l{p} = w{p} & {v}.Create((byte)15);\n                var h{p} = {v}.ShiftRightLogical(w{p}.AsInt16(), 4).AsByte() & {v}.Create((byte)15);\n");
     }
 
     for (int r = 0; r < rows; r++)
     {
-        if (bits == 4)
-        {
-            t.Append($"                var y{r} = Vector256.Create(*(int*)(a + {32 * r} + 4 * g)).AsSByte();\n");
-            t.Append($"                i{r}l = AvxVnni.MultiplyWideningAndAdd(i{r}l, ll, y{r});\n                i{r}h = AvxVnni.MultiplyWideningAndAdd(i{r}h, hl, y{r});\n");
-        }
-
-        t.Append($"                var x{r} = Vector256.Create(*(int*)(a + {32 * r + (bits == 4 ? 16 : 0)} + 4 * g)).AsSByte();\n");
-        t.Append($"                i{r}l = AvxVnni.MultiplyWideningAndAdd(i{r}l, l, x{r});\n                i{r}h = AvxVnni.MultiplyWideningAndAdd(i{r}h, h, x{r});\n");
+        string type = bits == 8 ? "Int16" : "SByte";
+        t.Append($"                var x{r} = {v}.Create(*(int*)(a + {(bits == 8 ? 64 : 32) * r} + {(bits == 8 ? 8 : 4)} * g)).As{type}();\n");
+        t.Append($"                var y{r} = {v}.Create(*(int*)(a + {(bits == 8 ? 64 * r + 4 : 32 * r + 16)} + {(bits == 8 ? 8 : 4)} * g)).As{type}();\n");
+        for (int p = 0; p < parts; p++) t.Append($"                i{r}{p} += {isa}.MultiplyAddAdjacent(l{p}, x{r});\n                i{r}{p} += {isa}.MultiplyAddAdjacent(h{p}, y{r});\n");
     }
 
     t.Append("            }\n\n");
-    t.Append("            var sl = Vector256.ShiftLeft(Avx2.ConvertToVector256Int32((ushort*)s), 16).AsSingle();\n            var sh = Vector256.ShiftLeft(Avx2.ConvertToVector256Int32((ushort*)s + 8), 16).AsSingle();\n");
-    for (int r = 0; r < rows; r++)
+    for (int p = 0; p < parts; p++)
     {
-        t.Append($"            var z{r} = Vector256.Create(scales[{r}]);\n");
-        foreach (string side in new[] { "l", "h" }) t.Append($"            f{r}{side} = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i{r}{side}), s{side} * z{r}, f{r}{side});\n");
+        t.Append(vector == 512
+            ? "            var s0 = Vector512.ShiftLeft(Avx512F.ConvertToVector512Int32(Vector256.Load((ushort*)s)), 16).AsSingle();\n"
+            : $"            var s{p} = Vector256.ShiftLeft(Avx2.ConvertToVector256Int32(Vector128.Load((ushort*)s + {8 * p})), 16).AsSingle();\n");
     }
 
-    t.Append("            a += 32 * rows;\n            scales += rows;\n            sums += rows;\n            w += step;\n            s += scaleStep;\n        }\n\n");
-    for (int r = 0; r < rows; r++) t.Append($"        f{r}l.Store(c + {32 * r});\n        f{r}h.Store(c + {32 * r + 8});\n");
+    for (int r = 0; r < rows; r++)
+    {
+        t.Append($"            var z{r} = {v}.Create(scales[{r}]);\n");
+        for (int p = 0; p < parts; p++)
+        {
+            string whole = bits == 8 ? $"i{r}{p}" : $"{isa}.MultiplyAddAdjacent(i{r}{p}, {v}.Create((short)1)) + {v}.Create(sums[{r}])";
+            t.Append($"            f{r}{p} = {v}.MultiplyAddEstimate({v}.ConvertToSingle({whole}), s{p} * z{r}, f{r}{p});\n");
+        }
+    }
+
+    t.Append($"            a += {(bits == 8 ? 64 : 32)} * rows;\n            scales += rows;\n            sums += rows;\n            w += step;\n            s += scaleStep;\n        }}\n\n");
+    foreach (var (r, p) in Places()) t.Append($"        f{r}{p}.Store(c + {32 * r + p * bytes / 4});\n");
     t.Append("    }\n\n");
     return t.ToString();
+
+    IEnumerable<(int Row, int Part)> Places() => from r in Enumerable.Range(0, rows) from p in Enumerable.Range(0, parts) select (r, p);
 }
 
 static string Method(int bits, int rows, bool halves)

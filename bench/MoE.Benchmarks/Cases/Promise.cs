@@ -10,9 +10,6 @@ namespace MoE.Benchmarks;
 /// <param name="Contenders">Who is measured.</param>
 public sealed record Promise(CompareSize Size, BenchMode Mode, IReadOnlyList<BenchConfig> Configs, string DType, int[] Tokens, ThreadRule Threads, string[] Contenders)
 {
-    /// <summary>True while this version has no engine for the line; it is announced, not measured.</summary>
-    public bool Pending { get; init; }
-
     /// <summary>The cases of this line at the thread counts asked for.</summary>
     public IEnumerable<BenchCase> Cases(IReadOnlyList<int> threads) =>
         from config in Configs

@@ -20,23 +20,24 @@ public static class PromiseTable
         new(Quick, Train, [BenchConfig.A], "fp32", [512], ThreadRule.One, Training),
         new(Quick, BenchMode.Router, BenchConfig.Routers, "fp32", [512], ThreadRule.One, Router),
         new(Quick, BenchMode.Router, [BenchConfig.Router(64, 8)], "fp32", [1], ThreadRule.One, Router),
-        new(Quick, Infer, [BenchConfig.A], "int8", [1, 16, 512], ThreadRule.One, [Ours, OrtQMoE]) { Pending = true },
-        new(Quick, Infer, [BenchConfig.A], "int4", [1, 16, 512], ThreadRule.One, [Ours, OrtQMoE]) { Pending = true },
+        new(Quick, Infer, [BenchConfig.A], "int8", [1, 16, 512], ThreadRule.One, [Ours, OrtQMoE]),
+        new(Quick, Infer, [BenchConfig.A], "int4", [1, 16, 512], ThreadRule.One, [Ours, OrtQMoE]),
 
         new(Full, Infer, BenchConfig.Layers, "fp32", [4096], ThreadRule.Each, Inference),
+        new(Full, Infer, BenchConfig.Layers, "bf16", [1, 16], ThreadRule.One, [Ours, TorchLoop, TorchSort]),
         new(Full, Train, [BenchConfig.B], "fp32", [512], ThreadRule.One, Training),
         new(Full, BenchMode.Router, BenchConfig.Routers, "fp32", [4096], ThreadRule.One, Router),
         new(Full, Infer, [BenchConfig.A], "fp32", [128, 256, 1024, 2048, 8192, 16384], ThreadRule.One, [Ours, TorchSort, OrtMoE, OrtUnrolled]),
         new(Full, Infer, ManyExperts, "fp32", [4096], ThreadRule.One, [Ours, TorchSort, OrtMoE, OrtUnrolled]),
-        new(Full, Infer, [BenchConfig.B], "int8", [1, 16, 512], ThreadRule.One, [Ours, OrtQMoE]) { Pending = true },
-        new(Full, Infer, [BenchConfig.B], "int4", [1, 16, 512], ThreadRule.One, [Ours, OrtQMoE]) { Pending = true },
+        new(Full, Infer, [BenchConfig.B], "int8", [1, 16, 512], ThreadRule.One, [Ours, OrtQMoE]),
+        new(Full, Infer, [BenchConfig.B], "int4", [1, 16, 512], ThreadRule.One, [Ours, OrtQMoE]),
     ];
 
     /// <summary>The cases of a size, those with the same weights next to each other.</summary>
     public static IReadOnlyList<PromisedCase> Of(CompareSize size, IReadOnlyList<int> threads)
     {
         var cases = from line in Lines
-                    where line.Size <= size && !line.Pending
+                    where line.Size <= size
                     from @case in line.Cases(threads)
                     group line by @case into same
                     select new PromisedCase(same.Key, [.. same.SelectMany(static line => line.Contenders).Distinct()]);
@@ -47,9 +48,6 @@ public static class PromiseTable
                select promised,
         ];
     }
-
-    /// <summary>The lines of a size that this version cannot measure yet.</summary>
-    public static IReadOnlyList<Promise> Pending(CompareSize size) => [.. Lines.Where(line => line.Size <= size && line.Pending)];
 
     /// <summary>The promised rows that were not measured, as <c>case contender</c>.</summary>
     public static IReadOnlyList<string> Missing(IEnumerable<PromisedCase> promised, IEnumerable<(string Case, string Contender)> measured) =>

@@ -77,7 +77,7 @@ internal static class CompareCommand
         });
         ReportFile.Write(json, outcome.Report);
         if (page is not null) ReportPage.Write(page, outcome.Report);
-        Tell(outcome, size, json);
+        Tell(outcome, json);
         return outcome.ExitCode;
 
         void Cancel(PosixSignalContext context)
@@ -94,12 +94,10 @@ internal static class CompareCommand
         return BarView.Show(AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) }), work);
     }
 
-    private static void Tell(CompareOutcome outcome, CompareSize size, string json)
+    private static void Tell(CompareOutcome outcome, string json)
     {
         if (Console.IsOutputRedirected) AnsiConsole.Profile.Width = RedirectedWidth;
         CompareTable.Write(AnsiConsole.Console, outcome.Report);
-        var pending = PromiseTable.Pending(size);
-        if (pending.Count > 0) Console.WriteLine($"Not in this version yet: {string.Join("; ", pending)}.");
         Console.WriteLine($"Report: {json}");
         if (outcome.Cancelled) Console.Error.WriteLine("Cancelled; the finished rows are in the report.");
         foreach (string problem in outcome.Problems) Console.Error.WriteLine($"PROBLEM {problem}");

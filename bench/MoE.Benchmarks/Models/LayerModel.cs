@@ -82,7 +82,10 @@ internal sealed class LayerModel : IBenchModel
     }
 
     /// <inheritdoc/>
-    public double WeightBytes(BenchCase @case) => Tokens.MeanExperts(@case.Tokens) * Config.ExpertBytes;
+    public double WeightBytes(BenchCase @case) => Tokens.MeanExperts(@case.Tokens) * Config.ExpertBytes / sizeof(float) * BytesOf(@case.DType);
+
+    // Scales of blocks included: two bytes for 32 weights.
+    private static double BytesOf(string type) => type switch { "bf16" => 2, "int8" => 1.0625, "int4" => 0.5625, _ => 4 };
 
     /// <inheritdoc/>
     public void Dispose()

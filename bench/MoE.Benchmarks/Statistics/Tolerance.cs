@@ -12,17 +12,29 @@ public readonly record struct Tolerance(double Absolute, double Relative, double
     /// <summary>Training in single precision. A gradient is a sum over tokens whose terms cancel, so its error goes with the scale of the tensor and not with the single value.</summary>
     public static Tolerance Training { get; } = new(0, 0, 1e-5);
 
+    /// <summary>Weights in bfloat16 (2^-9) and, with some contenders, products too.</summary>
+    public static Tolerance Bfloat16 { get; } = new(0, 0, 0.03);
+
+    /// <summary>8-bit weights and activations per block of 32: about 1 % each, and four times that in the tail.</summary>
+    public static Tolerance Int8 { get; } = new(0, 0, 0.05);
+
+    /// <summary>4-bit weights per block of 32: about 10 % on a layer's output for weights without structure, and four times that in the tail.</summary>
+    public static Tolerance Int4 { get; } = new(0, 0, 0.4);
+
     /// <summary>The bound for a case.</summary>
     /// <exception cref="NotSupportedException">The type has no bound yet.</exception>
     public static Tolerance For(BenchCase @case)
     {
         ArgumentNullException.ThrowIfNull(@case);
-        if (@case.DType != "fp32") throw new NotSupportedException($"{@case}: no tolerance is set for {@case.DType}");
-        return @case.Mode switch
+        return (@case.Mode, @case.DType) switch
         {
-            BenchMode.Infer => Layer,
-            BenchMode.Train => Training,
-            _ => RoutingWeights,
+            (BenchMode.Infer, "fp32") => Layer,
+            (BenchMode.Infer, "bf16") => Bfloat16,
+            (BenchMode.Infer, "int8") => Int8,
+            (BenchMode.Infer, "int4") => Int4,
+            (BenchMode.Train, "fp32") => Training,
+            (BenchMode.Router, "fp32") => RoutingWeights,
+            _ => throw new NotSupportedException($"{@case}: no tolerance is set for {@case.DType}"),
         };
     }
 

@@ -30,6 +30,9 @@ internal static class ContribExperts
         && spec.Select is TopKSelection { UsesBias: false, Groups: null }
         && (spec.Ties != TieRule.LowestIndex || spec.TopK == spec.Experts);
 
+    /// <summary>True where weights are divided by their sum, whichever way the spec says it.</summary>
+    public static bool DividesBySum(RouterSpec spec) => NativeNormalization(spec) == true || spec is { Score: { Function: ScoreFunction.Softmax, Stage: ScoreStage.AfterSelection }, Weigh.Normalization: WeightNormalization.None };
+
     /// <summary>The routed part of the layer with the operator's own router.</summary>
     public static string WriteNative(GraphScope g, MoELayerSpec spec, LayerTensors tensors, string tokens, string logits, string name)
     {
@@ -94,6 +97,23 @@ internal static class ContribExperts
         }
 
         string second = g.Weight(tensors.Whole(WeightNames.ExpertDown));
+        g.Graph.AddNode(new OnnxNode
+        {
+            OpType = "MoE",
+            Domain = Domain,
+            Name = output,
+            Inputs = expert.Biases ? [tokens, logits, first, firstBias, second, secondBias] : [tokens, logits, first, "", second],
+            Outputs = [output],
+            Attributes = Attributes(spec, normalize),
+        });
+        return output;
+    }
+
+    /// <summary>What both operators are told of a layer.</summary>
+    public static List<OnnxAttribute> Attributes(MoELayerSpec spec, bool normalize)
+    {
+        var expert = spec.Expert;
+        bool glu = expert.Form == ExpertForm.Glu;
         var attributes = new List<OnnxAttribute>
         {
             OnnxAttribute.Int("k", spec.Router.TopK),
@@ -108,16 +128,7 @@ internal static class ContribExperts
             if (expert.Limit is { } limit) attributes.Add(OnnxAttribute.Float("swiglu_limit", (float)limit));
         }
 
-        g.Graph.AddNode(new OnnxNode
-        {
-            OpType = "MoE",
-            Domain = Domain,
-            Name = output,
-            Inputs = expert.Biases ? [tokens, logits, first, firstBias, second, secondBias] : [tokens, logits, first, "", second],
-            Outputs = [output],
-            Attributes = attributes,
-        });
-        return output;
+        return attributes;
     }
 
     private static string Name(Activation activation) => activation switch

@@ -60,6 +60,47 @@ internal sealed class LayerTensors
         }, doubled);
     }
 
+    /// <summary>Tensors of one shape [E, F, K], rows in turn, as unsigned 8-bit numbers [E, n F, K], or two 4-bit ones to a byte [E, n F, K / 2], the first in the low half.</summary>
+    public OnnxTensor Numbers(string name, WeightFormat format, params string[] sources)
+    {
+        int[] shape = _shapes[sources[0]];
+        bool nibbles = format == WeightFormat.Int4PerBlock;
+        int length = shape[2];
+        long bytes = nibbles ? length / 2 : length, rows = (long)shape[0] * shape[1] * sources.Length;
+        return OnnxTensor.Deferred(name, OnnxElementType.UInt8, rows * bytes, target => EachRow(format, sources, (numbers, _) =>
+        {
+            byte[] packed = new byte[bytes];
+            for (int i = 0; i < packed.Length; i++) packed[i] = nibbles ? (byte)((numbers[2 * i] + 8) | ((numbers[2 * i + 1] + 8) << 4)) : (byte)(numbers[i] + 128);
+            target.Write(packed);
+        }), [shape[0], (long)shape[1] * sources.Length, bytes]);
+    }
+
+    /// <summary>The scales of <see cref="Numbers"/>: [E, n F, K / 32], or [E, n F] per row.</summary>
+    public OnnxTensor Scales(string name, WeightFormat format, params string[] sources)
+    {
+        int[] shape = _shapes[sources[0]];
+        long perRow = WeightQuantizer.ScaleCount(format, shape[2]), rows = (long)shape[0] * shape[1] * sources.Length;
+        long[] dims = format == WeightFormat.Int8PerRow ? [shape[0], (long)shape[1] * sources.Length] : [shape[0], (long)shape[1] * sources.Length, perRow];
+        return OnnxTensor.Deferred(name, OnnxElementType.Float32, rows * perRow * sizeof(float), target => EachRow(format, sources, (_, scales) => target.Write(MemoryMarshal.AsBytes(scales.AsSpan()))), dims);
+    }
+
+    private void EachRow(WeightFormat format, string[] sources, Action<sbyte[], float[]> write)
+    {
+        int[] shape = _shapes[sources[0]];
+        float[] row = new float[shape[2]];
+        sbyte[] numbers = new sbyte[row.Length];
+        float[] scales = new float[WeightQuantizer.ScaleCount(format, row.Length)];
+        for (long r = 0; r < (long)shape[0] * shape[1]; r++)
+        {
+            foreach (string source in sources)
+            {
+                new SingleReader(Get(source)).CopyTo(row, r * row.Length);
+                WeightQuantizer.Quantize(format, row, numbers, scales);
+                write(numbers, scales);
+            }
+        }
+    }
+
     private OnnxTensor Part(string name, string source, long start, int[] shape)
     {
         long count = Count(shape);

@@ -8,4 +8,10 @@ public sealed record OnnxLayerOptions
     /// <see cref="OnnxLayerForm.Contrib"/>'s operator knows is left to the operator.
     /// </summary>
     public bool RoutingOutputs { get; init; } = true;
+
+    /// <summary>How <see cref="OnnxLayerForm.Quantized"/> holds the experts' weights: a format with integers. Other forms hold single precision.</summary>
+    public WeightFormat Format { get; init; } = WeightFormat.Int8PerBlock;
+
+    /// <summary>What the weights of <see cref="OnnxLayerForm.Quantized"/> may be multiplied with: <see cref="ActivationFormat.Int8"/> lets ONNX Runtime quantise activations for 4-bit weights too (its accuracy level 4).</summary>
+    public ActivationFormat Activations { get; init; }
 }

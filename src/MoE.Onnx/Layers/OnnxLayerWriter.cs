@@ -2,7 +2,7 @@ namespace MoE.Onnx;
 
 /// <summary>
 /// Writes one mixture-of-experts layer as ONNX: input <c>tokens</c> [T, D], output <c>output</c> [T, D], both float with any T including zero. The spec travels in the model's metadata.
-/// All weights are written in single precision, whatever the source holds. Equal specs and weights give equal bytes.
+/// All weights but those of <see cref="OnnxLayerForm.Quantized"/>'s experts are written in single precision, whatever the source holds. Equal specs and weights give equal bytes.
 /// </summary>
 /// <remarks>
 /// Equal scores: ONNX defines that <c>TopK</c> takes the lowest index first, and ONNX Runtime does; <see cref="TieRule.LowestIndex"/> and <see cref="TieRule.Native"/> use that, <see cref="TieRule.HighestIndex"/> a mirrored row.
@@ -31,6 +31,7 @@ public static class OnnxLayerWriter
         {
             OnnxLayerForm.Portable => [.. reasons],
             OnnxLayerForm.Contrib => [.. reasons, .. ContribExperts.Refusals(spec)],
+            OnnxLayerForm.Quantized => [.. reasons, .. QuantizedExperts.Refusals(spec)],
             _ => throw new ArgumentOutOfRangeException(nameof(form), form, "must be a defined form"),
         };
     }
@@ -57,6 +58,7 @@ public static class OnnxLayerWriter
         var refusals = Refusals(spec, form);
         if (refusals.Count > 0) throw new OnnxExportException(refusals);
         options ??= new OnnxLayerOptions();
+        if (form == OnnxLayerForm.Quantized) _ = WeightQuantizer.ScaleCount(options.Format, 1);
         var tensors = new LayerTensors(WeightNames.Of(spec), weights);
         var graph = new OnnxGraph("moe_layer");
         var g = new GraphScope(graph);
@@ -68,12 +70,19 @@ public static class OnnxLayerWriter
         {
             routed = ContribExperts.WriteNative(g, spec, tensors, OnnxNames.Tokens, logits, routedName);
         }
+        else if (form == OnnxLayerForm.Quantized && !options.RoutingOutputs && QuantizedExperts.IsNative(spec.Router))
+        {
+            routed = QuantizedExperts.WriteNative(g, spec, tensors, options, OnnxNames.Tokens, logits, routedName);
+        }
         else
         {
             var routing = RouterGraph.Write(g, spec.Router, tensors, logits);
-            routed = form == OnnxLayerForm.Contrib
-                ? ContribExperts.Write(g, spec, tensors, OnnxNames.Tokens, logits, routing, routedName)
-                : PortableExperts.Write(g, spec, tensors, OnnxNames.Tokens, routing, routedName);
+            routed = form switch
+            {
+                OnnxLayerForm.Contrib => ContribExperts.Write(g, spec, tensors, OnnxNames.Tokens, logits, routing, routedName),
+                OnnxLayerForm.Quantized => QuantizedExperts.Write(g, spec, tensors, options, OnnxNames.Tokens, logits, routing, routedName),
+                _ => PortableExperts.Write(g, spec, tensors, OnnxNames.Tokens, routing, routedName),
+            };
         }
 
         if (spec.Shared is { } shared)
@@ -81,7 +90,7 @@ public static class OnnxLayerWriter
         graph.AddOutput(OnnxNames.Output, OnnxElementType.Float32, Tokens, spec.Width);
         if (options.RoutingOutputs) AddRoutingOutputs(graph, spec.Router);
         var model = new OnnxModel(graph);
-        if (form == OnnxLayerForm.Contrib) model.OpsetImports[ContribExperts.Domain] = 1;
+        if (form != OnnxLayerForm.Portable) model.OpsetImports[ContribExperts.Domain] = 1;
         model.Metadata[OnnxNames.LayerSpec] = spec.ToJson();
         return model;
     }

@@ -36,6 +36,13 @@ internal readonly ref struct SingleReader
         }
     }
 
+    /// <summary>Reads elements from a place on.</summary>
+    public void CopyTo(Span<float> target, long start)
+    {
+        if (_tensor.Type == WeightType.Float32) MemoryMarshal.Cast<byte, float>(_tensor.Data).Slice((int)start, target.Length).CopyTo(target);
+        else Widen(MemoryMarshal.Cast<byte, ushort>(_tensor.Data).Slice((int)start, target.Length), target);
+    }
+
     private void Widen(ReadOnlySpan<ushort> halves, Span<float> singles)
     {
         if (_tensor.Type == WeightType.Float16)

@@ -47,7 +47,6 @@ internal sealed unsafe class FeedForwardRun : IKernelJob
     private ExpertSpec _spec = null!;
     private WeightFormat _format;
     private bool _integers, _unpacks;
-    private int _offset;
     private KernelPath _path;
     private int _width, _from, _to, _group;
     // Experts below this have their weights on the input.
@@ -71,7 +70,6 @@ internal sealed unsafe class FeedForwardRun : IKernelJob
         (_experts, _spec, _path, _width, _inputWeighted, _from, _to) = (experts, spec, path, width, weighsInput ? routed : 0, from, to);
         _format = precision.Weights;
         _integers = precision.Activations == ActivationFormat.Int8;
-        _offset = IntegerTiles.Offset(_format);
         // Weights that no tile reads as they are become single precision, panel by panel.
         _unpacks = !_integers && _format != WeightFormat.Single && !(_format == WeightFormat.BFloat16 && path == KernelPath.Vector512);
         _blockCount = _sliceCount = _rowCount = _items = 0;
@@ -107,8 +105,8 @@ internal sealed unsafe class FeedForwardRun : IKernelJob
             _blocks[_blockCount++] = new Block { Expert = expert, Row = start, Rows = n, Gathered = _gathered, Hidden = _hiddenLength };
             start += n;
             // Integer rows lie behind the hidden numbers that they are made of.
-            _gathered += _integers ? IntegerRows.Length(n, _experts[expert].First.Blocks) : (long)n * _width;
-            _hiddenLength += (long)n * _experts[expert].Inner + (_integers ? IntegerRows.Length(n, _experts[expert].Down.Blocks) : 0);
+            _gathered += _integers ? IntegerRows.Length(n, _experts[expert].First.Blocks, _format) : (long)n * _width;
+            _hiddenLength += (long)n * _experts[expert].Inner + (_integers ? IntegerRows.Length(n, _experts[expert].Down.Blocks, _format) : 0);
         }
     }
 
@@ -158,10 +156,10 @@ internal sealed unsafe class FeedForwardRun : IKernelJob
         for (int r = 0; r < n; r++) rows[r] = _x + (long)_tokens[block.Row + r] * _width;
         if (_integers)
         {
-            var integers = new IntegerRows(to, n, _experts[block.Expert].First.Blocks);
+            var integers = new IntegerRows(to, n, _experts[block.Expert].First.Blocks, _format);
             for (int r = 0; r < n; r++)
             {
-                integers.Set(r, 0, rows[r], _width, _offset);
+                integers.Set(r, 0, rows[r], _width);
                 if (block.Expert >= _inputWeighted) continue;
                 for (int b = 0; b < _experts[block.Expert].First.Blocks; b++) integers.Scales[b * n + r] *= _weights[block.Row + r];
             }
@@ -205,16 +203,16 @@ internal sealed unsafe class FeedForwardRun : IKernelJob
         {
             ref readonly var block = ref _blocks[slice.FirstBlock + b];
             var integers = Integers(expert, block);
-            for (int r = 0; r < block.Rows; r++) integers.Set(r, first, _hidden + block.Hidden + (long)r * expert.Inner + first, count, _offset);
+            for (int r = 0; r < block.Rows; r++) integers.Set(r, first, _hidden + block.Hidden + (long)r * expert.Inner + first, count);
         }
     }
 
-    private IntegerRows Integers(PackedExpert expert, in Block block) => new(_hidden + block.Hidden + (long)block.Rows * expert.Inner, block.Rows, expert.Down.Blocks);
+    private IntegerRows Integers(PackedExpert expert, in Block block) => new(_hidden + block.Hidden + (long)block.Rows * expert.Inner, block.Rows, expert.Down.Blocks, _format);
 
     // One tile, whatever the weights are held in.
     private void Multiply(PackedMatrix matrix, int panel, int rows, float* a, float* tile, byte* ahead, float* unpacked)
     {
-        if (_integers) IntegerTiles.Multiply(_path, new IntegerRows(a, rows, matrix.Blocks), matrix, panel, tile);
+        if (_integers) IntegerTiles.Multiply(_path, new IntegerRows(a, rows, matrix.Blocks, _format), matrix, panel, tile);
         else if (_unpacks) Tiles.Multiply(_path, rows, a, unpacked, matrix.Inputs, tile, null);
         else if (_format == WeightFormat.BFloat16) Tiles.MultiplyHalf(rows, a, matrix.Panel(panel), matrix.Inputs, tile, ahead);
         else Tiles.Multiply(_path, rows, a, (float*)matrix.Panel(panel), matrix.Inputs, tile, (float*)ahead);

@@ -9,9 +9,9 @@ namespace MoE;
 internal static unsafe partial class IntegerTiles
 {
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Int8R1(sbyte* a, float* scales, int* sums, nint rows, byte* w, nint step, byte* s, nint scaleStep, nint blocks, float* c)
+    private static void V512Int8R1(byte* a, float* scales, int* sums, nint rows, byte* w, nint step, byte* s, nint scaleStep, nint blocks, float* c)
     {
-        Vector256<float> f0l = default, f0h = default;
+        Vector512<float> f00 = default;
         for (nint b = 0; b < blocks; b++)
         {
             Sse.Prefetch0(w + Distance);
@@ -22,22 +22,479 @@ internal static unsafe partial class IntegerTiles
             Sse.Prefetch0(w + Distance + 320);
             Sse.Prefetch0(w + Distance + 384);
             Sse.Prefetch0(w + Distance + 448);
-            var i0l = Vector256.Create(sums[0]);
-            var i0h = i0l;
+            var i00 = Vector512.Create(sums[0]);
             for (int g = 0; g < 8; g++)
             {
-                var l = Vector256.Load(w + 64 * g);
-                var h = Vector256.Load(w + 64 * g + 32);
-                var x0 = Vector256.Create(*(int*)(a + 0 + 4 * g)).AsSByte();
-                i0l = AvxVnni.MultiplyWideningAndAdd(i0l, l, x0);
-                i0h = AvxVnni.MultiplyWideningAndAdd(i0h, h, x0);
+                var w0 = Vector512.Load(w + 64 * g);
+                var l0 = w0.AsInt16() & Vector512.Create((short)255);
+                var h0 = Vector512.ShiftRightLogical(w0.AsInt16(), 8);
+                var x0 = Vector512.Create(*(int*)(a + 0 + 8 * g)).AsInt16();
+                var y0 = Vector512.Create(*(int*)(a + 4 + 8 * g)).AsInt16();
+                i00 += Avx512BW.MultiplyAddAdjacent(l0, x0);
+                i00 += Avx512BW.MultiplyAddAdjacent(h0, y0);
             }
 
-            var sl = Vector256.ShiftLeft(Avx2.ConvertToVector256Int32((ushort*)s), 16).AsSingle();
-            var sh = Vector256.ShiftLeft(Avx2.ConvertToVector256Int32((ushort*)s + 8), 16).AsSingle();
-            var z0 = Vector256.Create(scales[0]);
-            f0l = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i0l), sl * z0, f0l);
-            f0h = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i0h), sh * z0, f0h);
+            var s0 = Vector512.ShiftLeft(Avx512F.ConvertToVector512Int32(Vector256.Load((ushort*)s)), 16).AsSingle();
+            var z0 = Vector512.Create(scales[0]);
+            f00 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(i00), s0 * z0, f00);
+            a += 64 * rows;
+            scales += rows;
+            sums += rows;
+            w += step;
+            s += scaleStep;
+        }
+
+        f00.Store(c + 0);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void V512Int8R2(byte* a, float* scales, int* sums, nint rows, byte* w, nint step, byte* s, nint scaleStep, nint blocks, float* c)
+    {
+        Vector512<float> f00 = default;
+        Vector512<float> f10 = default;
+        for (nint b = 0; b < blocks; b++)
+        {
+            Sse.Prefetch0(w + Distance);
+            Sse.Prefetch0(w + Distance + 64);
+            Sse.Prefetch0(w + Distance + 128);
+            Sse.Prefetch0(w + Distance + 192);
+            Sse.Prefetch0(w + Distance + 256);
+            Sse.Prefetch0(w + Distance + 320);
+            Sse.Prefetch0(w + Distance + 384);
+            Sse.Prefetch0(w + Distance + 448);
+            var i00 = Vector512.Create(sums[0]);
+            var i10 = Vector512.Create(sums[1]);
+            for (int g = 0; g < 8; g++)
+            {
+                var w0 = Vector512.Load(w + 64 * g);
+                var l0 = w0.AsInt16() & Vector512.Create((short)255);
+                var h0 = Vector512.ShiftRightLogical(w0.AsInt16(), 8);
+                var x0 = Vector512.Create(*(int*)(a + 0 + 8 * g)).AsInt16();
+                var y0 = Vector512.Create(*(int*)(a + 4 + 8 * g)).AsInt16();
+                i00 += Avx512BW.MultiplyAddAdjacent(l0, x0);
+                i00 += Avx512BW.MultiplyAddAdjacent(h0, y0);
+                var x1 = Vector512.Create(*(int*)(a + 64 + 8 * g)).AsInt16();
+                var y1 = Vector512.Create(*(int*)(a + 68 + 8 * g)).AsInt16();
+                i10 += Avx512BW.MultiplyAddAdjacent(l0, x1);
+                i10 += Avx512BW.MultiplyAddAdjacent(h0, y1);
+            }
+
+            var s0 = Vector512.ShiftLeft(Avx512F.ConvertToVector512Int32(Vector256.Load((ushort*)s)), 16).AsSingle();
+            var z0 = Vector512.Create(scales[0]);
+            f00 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(i00), s0 * z0, f00);
+            var z1 = Vector512.Create(scales[1]);
+            f10 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(i10), s0 * z1, f10);
+            a += 64 * rows;
+            scales += rows;
+            sums += rows;
+            w += step;
+            s += scaleStep;
+        }
+
+        f00.Store(c + 0);
+        f10.Store(c + 32);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void V512Int8R3(byte* a, float* scales, int* sums, nint rows, byte* w, nint step, byte* s, nint scaleStep, nint blocks, float* c)
+    {
+        Vector512<float> f00 = default;
+        Vector512<float> f10 = default;
+        Vector512<float> f20 = default;
+        for (nint b = 0; b < blocks; b++)
+        {
+            Sse.Prefetch0(w + Distance);
+            Sse.Prefetch0(w + Distance + 64);
+            Sse.Prefetch0(w + Distance + 128);
+            Sse.Prefetch0(w + Distance + 192);
+            Sse.Prefetch0(w + Distance + 256);
+            Sse.Prefetch0(w + Distance + 320);
+            Sse.Prefetch0(w + Distance + 384);
+            Sse.Prefetch0(w + Distance + 448);
+            var i00 = Vector512.Create(sums[0]);
+            var i10 = Vector512.Create(sums[1]);
+            var i20 = Vector512.Create(sums[2]);
+            for (int g = 0; g < 8; g++)
+            {
+                var w0 = Vector512.Load(w + 64 * g);
+                var l0 = w0.AsInt16() & Vector512.Create((short)255);
+                var h0 = Vector512.ShiftRightLogical(w0.AsInt16(), 8);
+                var x0 = Vector512.Create(*(int*)(a + 0 + 8 * g)).AsInt16();
+                var y0 = Vector512.Create(*(int*)(a + 4 + 8 * g)).AsInt16();
+                i00 += Avx512BW.MultiplyAddAdjacent(l0, x0);
+                i00 += Avx512BW.MultiplyAddAdjacent(h0, y0);
+                var x1 = Vector512.Create(*(int*)(a + 64 + 8 * g)).AsInt16();
+                var y1 = Vector512.Create(*(int*)(a + 68 + 8 * g)).AsInt16();
+                i10 += Avx512BW.MultiplyAddAdjacent(l0, x1);
+                i10 += Avx512BW.MultiplyAddAdjacent(h0, y1);
+                var x2 = Vector512.Create(*(int*)(a + 128 + 8 * g)).AsInt16();
+                var y2 = Vector512.Create(*(int*)(a + 132 + 8 * g)).AsInt16();
+                i20 += Avx512BW.MultiplyAddAdjacent(l0, x2);
+                i20 += Avx512BW.MultiplyAddAdjacent(h0, y2);
+            }
+
+            var s0 = Vector512.ShiftLeft(Avx512F.ConvertToVector512Int32(Vector256.Load((ushort*)s)), 16).AsSingle();
+            var z0 = Vector512.Create(scales[0]);
+            f00 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(i00), s0 * z0, f00);
+            var z1 = Vector512.Create(scales[1]);
+            f10 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(i10), s0 * z1, f10);
+            var z2 = Vector512.Create(scales[2]);
+            f20 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(i20), s0 * z2, f20);
+            a += 64 * rows;
+            scales += rows;
+            sums += rows;
+            w += step;
+            s += scaleStep;
+        }
+
+        f00.Store(c + 0);
+        f10.Store(c + 32);
+        f20.Store(c + 64);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void V512Int8R4(byte* a, float* scales, int* sums, nint rows, byte* w, nint step, byte* s, nint scaleStep, nint blocks, float* c)
+    {
+        Vector512<float> f00 = default;
+        Vector512<float> f10 = default;
+        Vector512<float> f20 = default;
+        Vector512<float> f30 = default;
+        for (nint b = 0; b < blocks; b++)
+        {
+            Sse.Prefetch0(w + Distance);
+            Sse.Prefetch0(w + Distance + 64);
+            Sse.Prefetch0(w + Distance + 128);
+            Sse.Prefetch0(w + Distance + 192);
+            Sse.Prefetch0(w + Distance + 256);
+            Sse.Prefetch0(w + Distance + 320);
+            Sse.Prefetch0(w + Distance + 384);
+            Sse.Prefetch0(w + Distance + 448);
+            var i00 = Vector512.Create(sums[0]);
+            var i10 = Vector512.Create(sums[1]);
+            var i20 = Vector512.Create(sums[2]);
+            var i30 = Vector512.Create(sums[3]);
+            for (int g = 0; g < 8; g++)
+            {
+                var w0 = Vector512.Load(w + 64 * g);
+                var l0 = w0.AsInt16() & Vector512.Create((short)255);
+                var h0 = Vector512.ShiftRightLogical(w0.AsInt16(), 8);
+                var x0 = Vector512.Create(*(int*)(a + 0 + 8 * g)).AsInt16();
+                var y0 = Vector512.Create(*(int*)(a + 4 + 8 * g)).AsInt16();
+                i00 += Avx512BW.MultiplyAddAdjacent(l0, x0);
+                i00 += Avx512BW.MultiplyAddAdjacent(h0, y0);
+                var x1 = Vector512.Create(*(int*)(a + 64 + 8 * g)).AsInt16();
+                var y1 = Vector512.Create(*(int*)(a + 68 + 8 * g)).AsInt16();
+                i10 += Avx512BW.MultiplyAddAdjacent(l0, x1);
+                i10 += Avx512BW.MultiplyAddAdjacent(h0, y1);
+                var x2 = Vector512.Create(*(int*)(a + 128 + 8 * g)).AsInt16();
+                var y2 = Vector512.Create(*(int*)(a + 132 + 8 * g)).AsInt16();
+                i20 += Avx512BW.MultiplyAddAdjacent(l0, x2);
+                i20 += Avx512BW.MultiplyAddAdjacent(h0, y2);
+                var x3 = Vector512.Create(*(int*)(a + 192 + 8 * g)).AsInt16();
+                var y3 = Vector512.Create(*(int*)(a + 196 + 8 * g)).AsInt16();
+                i30 += Avx512BW.MultiplyAddAdjacent(l0, x3);
+                i30 += Avx512BW.MultiplyAddAdjacent(h0, y3);
+            }
+
+            var s0 = Vector512.ShiftLeft(Avx512F.ConvertToVector512Int32(Vector256.Load((ushort*)s)), 16).AsSingle();
+            var z0 = Vector512.Create(scales[0]);
+            f00 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(i00), s0 * z0, f00);
+            var z1 = Vector512.Create(scales[1]);
+            f10 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(i10), s0 * z1, f10);
+            var z2 = Vector512.Create(scales[2]);
+            f20 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(i20), s0 * z2, f20);
+            var z3 = Vector512.Create(scales[3]);
+            f30 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(i30), s0 * z3, f30);
+            a += 64 * rows;
+            scales += rows;
+            sums += rows;
+            w += step;
+            s += scaleStep;
+        }
+
+        f00.Store(c + 0);
+        f10.Store(c + 32);
+        f20.Store(c + 64);
+        f30.Store(c + 96);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void V512Int8R5(byte* a, float* scales, int* sums, nint rows, byte* w, nint step, byte* s, nint scaleStep, nint blocks, float* c)
+    {
+        Vector512<float> f00 = default;
+        Vector512<float> f10 = default;
+        Vector512<float> f20 = default;
+        Vector512<float> f30 = default;
+        Vector512<float> f40 = default;
+        for (nint b = 0; b < blocks; b++)
+        {
+            Sse.Prefetch0(w + Distance);
+            Sse.Prefetch0(w + Distance + 64);
+            Sse.Prefetch0(w + Distance + 128);
+            Sse.Prefetch0(w + Distance + 192);
+            Sse.Prefetch0(w + Distance + 256);
+            Sse.Prefetch0(w + Distance + 320);
+            Sse.Prefetch0(w + Distance + 384);
+            Sse.Prefetch0(w + Distance + 448);
+            var i00 = Vector512.Create(sums[0]);
+            var i10 = Vector512.Create(sums[1]);
+            var i20 = Vector512.Create(sums[2]);
+            var i30 = Vector512.Create(sums[3]);
+            var i40 = Vector512.Create(sums[4]);
+            for (int g = 0; g < 8; g++)
+            {
+                var w0 = Vector512.Load(w + 64 * g);
+                var l0 = w0.AsInt16() & Vector512.Create((short)255);
+                var h0 = Vector512.ShiftRightLogical(w0.AsInt16(), 8);
+                var x0 = Vector512.Create(*(int*)(a + 0 + 8 * g)).AsInt16();
+                var y0 = Vector512.Create(*(int*)(a + 4 + 8 * g)).AsInt16();
+                i00 += Avx512BW.MultiplyAddAdjacent(l0, x0);
+                i00 += Avx512BW.MultiplyAddAdjacent(h0, y0);
+                var x1 = Vector512.Create(*(int*)(a + 64 + 8 * g)).AsInt16();
+                var y1 = Vector512.Create(*(int*)(a + 68 + 8 * g)).AsInt16();
+                i10 += Avx512BW.MultiplyAddAdjacent(l0, x1);
+                i10 += Avx512BW.MultiplyAddAdjacent(h0, y1);
+                var x2 = Vector512.Create(*(int*)(a + 128 + 8 * g)).AsInt16();
+                var y2 = Vector512.Create(*(int*)(a + 132 + 8 * g)).AsInt16();
+                i20 += Avx512BW.MultiplyAddAdjacent(l0, x2);
+                i20 += Avx512BW.MultiplyAddAdjacent(h0, y2);
+                var x3 = Vector512.Create(*(int*)(a + 192 + 8 * g)).AsInt16();
+                var y3 = Vector512.Create(*(int*)(a + 196 + 8 * g)).AsInt16();
+                i30 += Avx512BW.MultiplyAddAdjacent(l0, x3);
+                i30 += Avx512BW.MultiplyAddAdjacent(h0, y3);
+                var x4 = Vector512.Create(*(int*)(a + 256 + 8 * g)).AsInt16();
+                var y4 = Vector512.Create(*(int*)(a + 260 + 8 * g)).AsInt16();
+                i40 += Avx512BW.MultiplyAddAdjacent(l0, x4);
+                i40 += Avx512BW.MultiplyAddAdjacent(h0, y4);
+            }
+
+            var s0 = Vector512.ShiftLeft(Avx512F.ConvertToVector512Int32(Vector256.Load((ushort*)s)), 16).AsSingle();
+            var z0 = Vector512.Create(scales[0]);
+            f00 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(i00), s0 * z0, f00);
+            var z1 = Vector512.Create(scales[1]);
+            f10 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(i10), s0 * z1, f10);
+            var z2 = Vector512.Create(scales[2]);
+            f20 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(i20), s0 * z2, f20);
+            var z3 = Vector512.Create(scales[3]);
+            f30 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(i30), s0 * z3, f30);
+            var z4 = Vector512.Create(scales[4]);
+            f40 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(i40), s0 * z4, f40);
+            a += 64 * rows;
+            scales += rows;
+            sums += rows;
+            w += step;
+            s += scaleStep;
+        }
+
+        f00.Store(c + 0);
+        f10.Store(c + 32);
+        f20.Store(c + 64);
+        f30.Store(c + 96);
+        f40.Store(c + 128);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void V512Int8R6(byte* a, float* scales, int* sums, nint rows, byte* w, nint step, byte* s, nint scaleStep, nint blocks, float* c)
+    {
+        Vector512<float> f00 = default;
+        Vector512<float> f10 = default;
+        Vector512<float> f20 = default;
+        Vector512<float> f30 = default;
+        Vector512<float> f40 = default;
+        Vector512<float> f50 = default;
+        for (nint b = 0; b < blocks; b++)
+        {
+            Sse.Prefetch0(w + Distance);
+            Sse.Prefetch0(w + Distance + 64);
+            Sse.Prefetch0(w + Distance + 128);
+            Sse.Prefetch0(w + Distance + 192);
+            Sse.Prefetch0(w + Distance + 256);
+            Sse.Prefetch0(w + Distance + 320);
+            Sse.Prefetch0(w + Distance + 384);
+            Sse.Prefetch0(w + Distance + 448);
+            var i00 = Vector512.Create(sums[0]);
+            var i10 = Vector512.Create(sums[1]);
+            var i20 = Vector512.Create(sums[2]);
+            var i30 = Vector512.Create(sums[3]);
+            var i40 = Vector512.Create(sums[4]);
+            var i50 = Vector512.Create(sums[5]);
+            for (int g = 0; g < 8; g++)
+            {
+                var w0 = Vector512.Load(w + 64 * g);
+                var l0 = w0.AsInt16() & Vector512.Create((short)255);
+                var h0 = Vector512.ShiftRightLogical(w0.AsInt16(), 8);
+                var x0 = Vector512.Create(*(int*)(a + 0 + 8 * g)).AsInt16();
+                var y0 = Vector512.Create(*(int*)(a + 4 + 8 * g)).AsInt16();
+                i00 += Avx512BW.MultiplyAddAdjacent(l0, x0);
+                i00 += Avx512BW.MultiplyAddAdjacent(h0, y0);
+                var x1 = Vector512.Create(*(int*)(a + 64 + 8 * g)).AsInt16();
+                var y1 = Vector512.Create(*(int*)(a + 68 + 8 * g)).AsInt16();
+                i10 += Avx512BW.MultiplyAddAdjacent(l0, x1);
+                i10 += Avx512BW.MultiplyAddAdjacent(h0, y1);
+                var x2 = Vector512.Create(*(int*)(a + 128 + 8 * g)).AsInt16();
+                var y2 = Vector512.Create(*(int*)(a + 132 + 8 * g)).AsInt16();
+                i20 += Avx512BW.MultiplyAddAdjacent(l0, x2);
+                i20 += Avx512BW.MultiplyAddAdjacent(h0, y2);
+                var x3 = Vector512.Create(*(int*)(a + 192 + 8 * g)).AsInt16();
+                var y3 = Vector512.Create(*(int*)(a + 196 + 8 * g)).AsInt16();
+                i30 += Avx512BW.MultiplyAddAdjacent(l0, x3);
+                i30 += Avx512BW.MultiplyAddAdjacent(h0, y3);
+                var x4 = Vector512.Create(*(int*)(a + 256 + 8 * g)).AsInt16();
+                var y4 = Vector512.Create(*(int*)(a + 260 + 8 * g)).AsInt16();
+                i40 += Avx512BW.MultiplyAddAdjacent(l0, x4);
+                i40 += Avx512BW.MultiplyAddAdjacent(h0, y4);
+                var x5 = Vector512.Create(*(int*)(a + 320 + 8 * g)).AsInt16();
+                var y5 = Vector512.Create(*(int*)(a + 324 + 8 * g)).AsInt16();
+                i50 += Avx512BW.MultiplyAddAdjacent(l0, x5);
+                i50 += Avx512BW.MultiplyAddAdjacent(h0, y5);
+            }
+
+            var s0 = Vector512.ShiftLeft(Avx512F.ConvertToVector512Int32(Vector256.Load((ushort*)s)), 16).AsSingle();
+            var z0 = Vector512.Create(scales[0]);
+            f00 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(i00), s0 * z0, f00);
+            var z1 = Vector512.Create(scales[1]);
+            f10 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(i10), s0 * z1, f10);
+            var z2 = Vector512.Create(scales[2]);
+            f20 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(i20), s0 * z2, f20);
+            var z3 = Vector512.Create(scales[3]);
+            f30 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(i30), s0 * z3, f30);
+            var z4 = Vector512.Create(scales[4]);
+            f40 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(i40), s0 * z4, f40);
+            var z5 = Vector512.Create(scales[5]);
+            f50 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(i50), s0 * z5, f50);
+            a += 64 * rows;
+            scales += rows;
+            sums += rows;
+            w += step;
+            s += scaleStep;
+        }
+
+        f00.Store(c + 0);
+        f10.Store(c + 32);
+        f20.Store(c + 64);
+        f30.Store(c + 96);
+        f40.Store(c + 128);
+        f50.Store(c + 160);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void V512Int8R7(byte* a, float* scales, int* sums, nint rows, byte* w, nint step, byte* s, nint scaleStep, nint blocks, float* c)
+    {
+        Vector512<float> f00 = default;
+        Vector512<float> f10 = default;
+        Vector512<float> f20 = default;
+        Vector512<float> f30 = default;
+        Vector512<float> f40 = default;
+        Vector512<float> f50 = default;
+        Vector512<float> f60 = default;
+        for (nint b = 0; b < blocks; b++)
+        {
+            Sse.Prefetch0(w + Distance);
+            Sse.Prefetch0(w + Distance + 64);
+            Sse.Prefetch0(w + Distance + 128);
+            Sse.Prefetch0(w + Distance + 192);
+            Sse.Prefetch0(w + Distance + 256);
+            Sse.Prefetch0(w + Distance + 320);
+            Sse.Prefetch0(w + Distance + 384);
+            Sse.Prefetch0(w + Distance + 448);
+            var i00 = Vector512.Create(sums[0]);
+            var i10 = Vector512.Create(sums[1]);
+            var i20 = Vector512.Create(sums[2]);
+            var i30 = Vector512.Create(sums[3]);
+            var i40 = Vector512.Create(sums[4]);
+            var i50 = Vector512.Create(sums[5]);
+            var i60 = Vector512.Create(sums[6]);
+            for (int g = 0; g < 8; g++)
+            {
+                var w0 = Vector512.Load(w + 64 * g);
+                var l0 = w0.AsInt16() & Vector512.Create((short)255);
+                var h0 = Vector512.ShiftRightLogical(w0.AsInt16(), 8);
+                var x0 = Vector512.Create(*(int*)(a + 0 + 8 * g)).AsInt16();
+                var y0 = Vector512.Create(*(int*)(a + 4 + 8 * g)).AsInt16();
+                i00 += Avx512BW.MultiplyAddAdjacent(l0, x0);
+                i00 += Avx512BW.MultiplyAddAdjacent(h0, y0);
+                var x1 = Vector512.Create(*(int*)(a + 64 + 8 * g)).AsInt16();
+                var y1 = Vector512.Create(*(int*)(a + 68 + 8 * g)).AsInt16();
+                i10 += Avx512BW.MultiplyAddAdjacent(l0, x1);
+                i10 += Avx512BW.MultiplyAddAdjacent(h0, y1);
+                var x2 = Vector512.Create(*(int*)(a + 128 + 8 * g)).AsInt16();
+                var y2 = Vector512.Create(*(int*)(a + 132 + 8 * g)).AsInt16();
+                i20 += Avx512BW.MultiplyAddAdjacent(l0, x2);
+                i20 += Avx512BW.MultiplyAddAdjacent(h0, y2);
+                var x3 = Vector512.Create(*(int*)(a + 192 + 8 * g)).AsInt16();
+                var y3 = Vector512.Create(*(int*)(a + 196 + 8 * g)).AsInt16();
+                i30 += Avx512BW.MultiplyAddAdjacent(l0, x3);
+                i30 += Avx512BW.MultiplyAddAdjacent(h0, y3);
+                var x4 = Vector512.Create(*(int*)(a + 256 + 8 * g)).AsInt16();
+                var y4 = Vector512.Create(*(int*)(a + 260 + 8 * g)).AsInt16();
+                i40 += Avx512BW.MultiplyAddAdjacent(l0, x4);
+                i40 += Avx512BW.MultiplyAddAdjacent(h0, y4);
+                var x5 = Vector512.Create(*(int*)(a + 320 + 8 * g)).AsInt16();
+                var y5 = Vector512.Create(*(int*)(a + 324 + 8 * g)).AsInt16();
+                i50 += Avx512BW.MultiplyAddAdjacent(l0, x5);
+                i50 += Avx512BW.MultiplyAddAdjacent(h0, y5);
+                var x6 = Vector512.Create(*(int*)(a + 384 + 8 * g)).AsInt16();
+                var y6 = Vector512.Create(*(int*)(a + 388 + 8 * g)).AsInt16();
+                i60 += Avx512BW.MultiplyAddAdjacent(l0, x6);
+                i60 += Avx512BW.MultiplyAddAdjacent(h0, y6);
+            }
+
+            var s0 = Vector512.ShiftLeft(Avx512F.ConvertToVector512Int32(Vector256.Load((ushort*)s)), 16).AsSingle();
+            var z0 = Vector512.Create(scales[0]);
+            f00 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(i00), s0 * z0, f00);
+            var z1 = Vector512.Create(scales[1]);
+            f10 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(i10), s0 * z1, f10);
+            var z2 = Vector512.Create(scales[2]);
+            f20 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(i20), s0 * z2, f20);
+            var z3 = Vector512.Create(scales[3]);
+            f30 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(i30), s0 * z3, f30);
+            var z4 = Vector512.Create(scales[4]);
+            f40 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(i40), s0 * z4, f40);
+            var z5 = Vector512.Create(scales[5]);
+            f50 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(i50), s0 * z5, f50);
+            var z6 = Vector512.Create(scales[6]);
+            f60 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(i60), s0 * z6, f60);
+            a += 64 * rows;
+            scales += rows;
+            sums += rows;
+            w += step;
+            s += scaleStep;
+        }
+
+        f00.Store(c + 0);
+        f10.Store(c + 32);
+        f20.Store(c + 64);
+        f30.Store(c + 96);
+        f40.Store(c + 128);
+        f50.Store(c + 160);
+        f60.Store(c + 192);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void V512Int4R1(byte* a, float* scales, int* sums, nint rows, byte* w, nint step, byte* s, nint scaleStep, nint blocks, float* c)
+    {
+        Vector512<float> f00 = default;
+        for (nint b = 0; b < blocks; b++)
+        {
+            Sse.Prefetch0(w + Distance);
+            Sse.Prefetch0(w + Distance + 64);
+            Sse.Prefetch0(w + Distance + 128);
+            Sse.Prefetch0(w + Distance + 192);
+            Vector512<short> i00 = default;
+            for (int g = 0; g < 4; g++)
+            {
+                var w0 = Vector512.Load(w + 64 * g);
+                var l0 = w0 & Vector512.Create((byte)15);
+                var h0 = Vector512.ShiftRightLogical(w0.AsInt16(), 4).AsByte() & Vector512.Create((byte)15);
+                var x0 = Vector512.Create(*(int*)(a + 0 + 4 * g)).AsSByte();
+                var y0 = Vector512.Create(*(int*)(a + 16 + 4 * g)).AsSByte();
+                i00 += Avx512BW.MultiplyAddAdjacent(l0, x0);
+                i00 += Avx512BW.MultiplyAddAdjacent(h0, y0);
+            }
+
+            var s0 = Vector512.ShiftLeft(Avx512F.ConvertToVector512Int32(Vector256.Load((ushort*)s)), 16).AsSingle();
+            var z0 = Vector512.Create(scales[0]);
+            f00 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(Avx512BW.MultiplyAddAdjacent(i00, Vector512.Create((short)1)) + Vector512.Create(sums[0])), s0 * z0, f00);
             a += 32 * rows;
             scales += rows;
             sums += rows;
@@ -45,15 +502,413 @@ internal static unsafe partial class IntegerTiles
             s += scaleStep;
         }
 
-        f0l.Store(c + 0);
-        f0h.Store(c + 8);
+        f00.Store(c + 0);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Int8R2(sbyte* a, float* scales, int* sums, nint rows, byte* w, nint step, byte* s, nint scaleStep, nint blocks, float* c)
+    private static void V512Int4R2(byte* a, float* scales, int* sums, nint rows, byte* w, nint step, byte* s, nint scaleStep, nint blocks, float* c)
     {
-        Vector256<float> f0l = default, f0h = default;
-        Vector256<float> f1l = default, f1h = default;
+        Vector512<float> f00 = default;
+        Vector512<float> f10 = default;
+        for (nint b = 0; b < blocks; b++)
+        {
+            Sse.Prefetch0(w + Distance);
+            Sse.Prefetch0(w + Distance + 64);
+            Sse.Prefetch0(w + Distance + 128);
+            Sse.Prefetch0(w + Distance + 192);
+            Vector512<short> i00 = default;
+            Vector512<short> i10 = default;
+            for (int g = 0; g < 4; g++)
+            {
+                var w0 = Vector512.Load(w + 64 * g);
+                var l0 = w0 & Vector512.Create((byte)15);
+                var h0 = Vector512.ShiftRightLogical(w0.AsInt16(), 4).AsByte() & Vector512.Create((byte)15);
+                var x0 = Vector512.Create(*(int*)(a + 0 + 4 * g)).AsSByte();
+                var y0 = Vector512.Create(*(int*)(a + 16 + 4 * g)).AsSByte();
+                i00 += Avx512BW.MultiplyAddAdjacent(l0, x0);
+                i00 += Avx512BW.MultiplyAddAdjacent(h0, y0);
+                var x1 = Vector512.Create(*(int*)(a + 32 + 4 * g)).AsSByte();
+                var y1 = Vector512.Create(*(int*)(a + 48 + 4 * g)).AsSByte();
+                i10 += Avx512BW.MultiplyAddAdjacent(l0, x1);
+                i10 += Avx512BW.MultiplyAddAdjacent(h0, y1);
+            }
+
+            var s0 = Vector512.ShiftLeft(Avx512F.ConvertToVector512Int32(Vector256.Load((ushort*)s)), 16).AsSingle();
+            var z0 = Vector512.Create(scales[0]);
+            f00 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(Avx512BW.MultiplyAddAdjacent(i00, Vector512.Create((short)1)) + Vector512.Create(sums[0])), s0 * z0, f00);
+            var z1 = Vector512.Create(scales[1]);
+            f10 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(Avx512BW.MultiplyAddAdjacent(i10, Vector512.Create((short)1)) + Vector512.Create(sums[1])), s0 * z1, f10);
+            a += 32 * rows;
+            scales += rows;
+            sums += rows;
+            w += step;
+            s += scaleStep;
+        }
+
+        f00.Store(c + 0);
+        f10.Store(c + 32);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void V512Int4R3(byte* a, float* scales, int* sums, nint rows, byte* w, nint step, byte* s, nint scaleStep, nint blocks, float* c)
+    {
+        Vector512<float> f00 = default;
+        Vector512<float> f10 = default;
+        Vector512<float> f20 = default;
+        for (nint b = 0; b < blocks; b++)
+        {
+            Sse.Prefetch0(w + Distance);
+            Sse.Prefetch0(w + Distance + 64);
+            Sse.Prefetch0(w + Distance + 128);
+            Sse.Prefetch0(w + Distance + 192);
+            Vector512<short> i00 = default;
+            Vector512<short> i10 = default;
+            Vector512<short> i20 = default;
+            for (int g = 0; g < 4; g++)
+            {
+                var w0 = Vector512.Load(w + 64 * g);
+                var l0 = w0 & Vector512.Create((byte)15);
+                var h0 = Vector512.ShiftRightLogical(w0.AsInt16(), 4).AsByte() & Vector512.Create((byte)15);
+                var x0 = Vector512.Create(*(int*)(a + 0 + 4 * g)).AsSByte();
+                var y0 = Vector512.Create(*(int*)(a + 16 + 4 * g)).AsSByte();
+                i00 += Avx512BW.MultiplyAddAdjacent(l0, x0);
+                i00 += Avx512BW.MultiplyAddAdjacent(h0, y0);
+                var x1 = Vector512.Create(*(int*)(a + 32 + 4 * g)).AsSByte();
+                var y1 = Vector512.Create(*(int*)(a + 48 + 4 * g)).AsSByte();
+                i10 += Avx512BW.MultiplyAddAdjacent(l0, x1);
+                i10 += Avx512BW.MultiplyAddAdjacent(h0, y1);
+                var x2 = Vector512.Create(*(int*)(a + 64 + 4 * g)).AsSByte();
+                var y2 = Vector512.Create(*(int*)(a + 80 + 4 * g)).AsSByte();
+                i20 += Avx512BW.MultiplyAddAdjacent(l0, x2);
+                i20 += Avx512BW.MultiplyAddAdjacent(h0, y2);
+            }
+
+            var s0 = Vector512.ShiftLeft(Avx512F.ConvertToVector512Int32(Vector256.Load((ushort*)s)), 16).AsSingle();
+            var z0 = Vector512.Create(scales[0]);
+            f00 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(Avx512BW.MultiplyAddAdjacent(i00, Vector512.Create((short)1)) + Vector512.Create(sums[0])), s0 * z0, f00);
+            var z1 = Vector512.Create(scales[1]);
+            f10 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(Avx512BW.MultiplyAddAdjacent(i10, Vector512.Create((short)1)) + Vector512.Create(sums[1])), s0 * z1, f10);
+            var z2 = Vector512.Create(scales[2]);
+            f20 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(Avx512BW.MultiplyAddAdjacent(i20, Vector512.Create((short)1)) + Vector512.Create(sums[2])), s0 * z2, f20);
+            a += 32 * rows;
+            scales += rows;
+            sums += rows;
+            w += step;
+            s += scaleStep;
+        }
+
+        f00.Store(c + 0);
+        f10.Store(c + 32);
+        f20.Store(c + 64);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void V512Int4R4(byte* a, float* scales, int* sums, nint rows, byte* w, nint step, byte* s, nint scaleStep, nint blocks, float* c)
+    {
+        Vector512<float> f00 = default;
+        Vector512<float> f10 = default;
+        Vector512<float> f20 = default;
+        Vector512<float> f30 = default;
+        for (nint b = 0; b < blocks; b++)
+        {
+            Sse.Prefetch0(w + Distance);
+            Sse.Prefetch0(w + Distance + 64);
+            Sse.Prefetch0(w + Distance + 128);
+            Sse.Prefetch0(w + Distance + 192);
+            Vector512<short> i00 = default;
+            Vector512<short> i10 = default;
+            Vector512<short> i20 = default;
+            Vector512<short> i30 = default;
+            for (int g = 0; g < 4; g++)
+            {
+                var w0 = Vector512.Load(w + 64 * g);
+                var l0 = w0 & Vector512.Create((byte)15);
+                var h0 = Vector512.ShiftRightLogical(w0.AsInt16(), 4).AsByte() & Vector512.Create((byte)15);
+                var x0 = Vector512.Create(*(int*)(a + 0 + 4 * g)).AsSByte();
+                var y0 = Vector512.Create(*(int*)(a + 16 + 4 * g)).AsSByte();
+                i00 += Avx512BW.MultiplyAddAdjacent(l0, x0);
+                i00 += Avx512BW.MultiplyAddAdjacent(h0, y0);
+                var x1 = Vector512.Create(*(int*)(a + 32 + 4 * g)).AsSByte();
+                var y1 = Vector512.Create(*(int*)(a + 48 + 4 * g)).AsSByte();
+                i10 += Avx512BW.MultiplyAddAdjacent(l0, x1);
+                i10 += Avx512BW.MultiplyAddAdjacent(h0, y1);
+                var x2 = Vector512.Create(*(int*)(a + 64 + 4 * g)).AsSByte();
+                var y2 = Vector512.Create(*(int*)(a + 80 + 4 * g)).AsSByte();
+                i20 += Avx512BW.MultiplyAddAdjacent(l0, x2);
+                i20 += Avx512BW.MultiplyAddAdjacent(h0, y2);
+                var x3 = Vector512.Create(*(int*)(a + 96 + 4 * g)).AsSByte();
+                var y3 = Vector512.Create(*(int*)(a + 112 + 4 * g)).AsSByte();
+                i30 += Avx512BW.MultiplyAddAdjacent(l0, x3);
+                i30 += Avx512BW.MultiplyAddAdjacent(h0, y3);
+            }
+
+            var s0 = Vector512.ShiftLeft(Avx512F.ConvertToVector512Int32(Vector256.Load((ushort*)s)), 16).AsSingle();
+            var z0 = Vector512.Create(scales[0]);
+            f00 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(Avx512BW.MultiplyAddAdjacent(i00, Vector512.Create((short)1)) + Vector512.Create(sums[0])), s0 * z0, f00);
+            var z1 = Vector512.Create(scales[1]);
+            f10 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(Avx512BW.MultiplyAddAdjacent(i10, Vector512.Create((short)1)) + Vector512.Create(sums[1])), s0 * z1, f10);
+            var z2 = Vector512.Create(scales[2]);
+            f20 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(Avx512BW.MultiplyAddAdjacent(i20, Vector512.Create((short)1)) + Vector512.Create(sums[2])), s0 * z2, f20);
+            var z3 = Vector512.Create(scales[3]);
+            f30 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(Avx512BW.MultiplyAddAdjacent(i30, Vector512.Create((short)1)) + Vector512.Create(sums[3])), s0 * z3, f30);
+            a += 32 * rows;
+            scales += rows;
+            sums += rows;
+            w += step;
+            s += scaleStep;
+        }
+
+        f00.Store(c + 0);
+        f10.Store(c + 32);
+        f20.Store(c + 64);
+        f30.Store(c + 96);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void V512Int4R5(byte* a, float* scales, int* sums, nint rows, byte* w, nint step, byte* s, nint scaleStep, nint blocks, float* c)
+    {
+        Vector512<float> f00 = default;
+        Vector512<float> f10 = default;
+        Vector512<float> f20 = default;
+        Vector512<float> f30 = default;
+        Vector512<float> f40 = default;
+        for (nint b = 0; b < blocks; b++)
+        {
+            Sse.Prefetch0(w + Distance);
+            Sse.Prefetch0(w + Distance + 64);
+            Sse.Prefetch0(w + Distance + 128);
+            Sse.Prefetch0(w + Distance + 192);
+            Vector512<short> i00 = default;
+            Vector512<short> i10 = default;
+            Vector512<short> i20 = default;
+            Vector512<short> i30 = default;
+            Vector512<short> i40 = default;
+            for (int g = 0; g < 4; g++)
+            {
+                var w0 = Vector512.Load(w + 64 * g);
+                var l0 = w0 & Vector512.Create((byte)15);
+                var h0 = Vector512.ShiftRightLogical(w0.AsInt16(), 4).AsByte() & Vector512.Create((byte)15);
+                var x0 = Vector512.Create(*(int*)(a + 0 + 4 * g)).AsSByte();
+                var y0 = Vector512.Create(*(int*)(a + 16 + 4 * g)).AsSByte();
+                i00 += Avx512BW.MultiplyAddAdjacent(l0, x0);
+                i00 += Avx512BW.MultiplyAddAdjacent(h0, y0);
+                var x1 = Vector512.Create(*(int*)(a + 32 + 4 * g)).AsSByte();
+                var y1 = Vector512.Create(*(int*)(a + 48 + 4 * g)).AsSByte();
+                i10 += Avx512BW.MultiplyAddAdjacent(l0, x1);
+                i10 += Avx512BW.MultiplyAddAdjacent(h0, y1);
+                var x2 = Vector512.Create(*(int*)(a + 64 + 4 * g)).AsSByte();
+                var y2 = Vector512.Create(*(int*)(a + 80 + 4 * g)).AsSByte();
+                i20 += Avx512BW.MultiplyAddAdjacent(l0, x2);
+                i20 += Avx512BW.MultiplyAddAdjacent(h0, y2);
+                var x3 = Vector512.Create(*(int*)(a + 96 + 4 * g)).AsSByte();
+                var y3 = Vector512.Create(*(int*)(a + 112 + 4 * g)).AsSByte();
+                i30 += Avx512BW.MultiplyAddAdjacent(l0, x3);
+                i30 += Avx512BW.MultiplyAddAdjacent(h0, y3);
+                var x4 = Vector512.Create(*(int*)(a + 128 + 4 * g)).AsSByte();
+                var y4 = Vector512.Create(*(int*)(a + 144 + 4 * g)).AsSByte();
+                i40 += Avx512BW.MultiplyAddAdjacent(l0, x4);
+                i40 += Avx512BW.MultiplyAddAdjacent(h0, y4);
+            }
+
+            var s0 = Vector512.ShiftLeft(Avx512F.ConvertToVector512Int32(Vector256.Load((ushort*)s)), 16).AsSingle();
+            var z0 = Vector512.Create(scales[0]);
+            f00 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(Avx512BW.MultiplyAddAdjacent(i00, Vector512.Create((short)1)) + Vector512.Create(sums[0])), s0 * z0, f00);
+            var z1 = Vector512.Create(scales[1]);
+            f10 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(Avx512BW.MultiplyAddAdjacent(i10, Vector512.Create((short)1)) + Vector512.Create(sums[1])), s0 * z1, f10);
+            var z2 = Vector512.Create(scales[2]);
+            f20 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(Avx512BW.MultiplyAddAdjacent(i20, Vector512.Create((short)1)) + Vector512.Create(sums[2])), s0 * z2, f20);
+            var z3 = Vector512.Create(scales[3]);
+            f30 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(Avx512BW.MultiplyAddAdjacent(i30, Vector512.Create((short)1)) + Vector512.Create(sums[3])), s0 * z3, f30);
+            var z4 = Vector512.Create(scales[4]);
+            f40 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(Avx512BW.MultiplyAddAdjacent(i40, Vector512.Create((short)1)) + Vector512.Create(sums[4])), s0 * z4, f40);
+            a += 32 * rows;
+            scales += rows;
+            sums += rows;
+            w += step;
+            s += scaleStep;
+        }
+
+        f00.Store(c + 0);
+        f10.Store(c + 32);
+        f20.Store(c + 64);
+        f30.Store(c + 96);
+        f40.Store(c + 128);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void V512Int4R6(byte* a, float* scales, int* sums, nint rows, byte* w, nint step, byte* s, nint scaleStep, nint blocks, float* c)
+    {
+        Vector512<float> f00 = default;
+        Vector512<float> f10 = default;
+        Vector512<float> f20 = default;
+        Vector512<float> f30 = default;
+        Vector512<float> f40 = default;
+        Vector512<float> f50 = default;
+        for (nint b = 0; b < blocks; b++)
+        {
+            Sse.Prefetch0(w + Distance);
+            Sse.Prefetch0(w + Distance + 64);
+            Sse.Prefetch0(w + Distance + 128);
+            Sse.Prefetch0(w + Distance + 192);
+            Vector512<short> i00 = default;
+            Vector512<short> i10 = default;
+            Vector512<short> i20 = default;
+            Vector512<short> i30 = default;
+            Vector512<short> i40 = default;
+            Vector512<short> i50 = default;
+            for (int g = 0; g < 4; g++)
+            {
+                var w0 = Vector512.Load(w + 64 * g);
+                var l0 = w0 & Vector512.Create((byte)15);
+                var h0 = Vector512.ShiftRightLogical(w0.AsInt16(), 4).AsByte() & Vector512.Create((byte)15);
+                var x0 = Vector512.Create(*(int*)(a + 0 + 4 * g)).AsSByte();
+                var y0 = Vector512.Create(*(int*)(a + 16 + 4 * g)).AsSByte();
+                i00 += Avx512BW.MultiplyAddAdjacent(l0, x0);
+                i00 += Avx512BW.MultiplyAddAdjacent(h0, y0);
+                var x1 = Vector512.Create(*(int*)(a + 32 + 4 * g)).AsSByte();
+                var y1 = Vector512.Create(*(int*)(a + 48 + 4 * g)).AsSByte();
+                i10 += Avx512BW.MultiplyAddAdjacent(l0, x1);
+                i10 += Avx512BW.MultiplyAddAdjacent(h0, y1);
+                var x2 = Vector512.Create(*(int*)(a + 64 + 4 * g)).AsSByte();
+                var y2 = Vector512.Create(*(int*)(a + 80 + 4 * g)).AsSByte();
+                i20 += Avx512BW.MultiplyAddAdjacent(l0, x2);
+                i20 += Avx512BW.MultiplyAddAdjacent(h0, y2);
+                var x3 = Vector512.Create(*(int*)(a + 96 + 4 * g)).AsSByte();
+                var y3 = Vector512.Create(*(int*)(a + 112 + 4 * g)).AsSByte();
+                i30 += Avx512BW.MultiplyAddAdjacent(l0, x3);
+                i30 += Avx512BW.MultiplyAddAdjacent(h0, y3);
+                var x4 = Vector512.Create(*(int*)(a + 128 + 4 * g)).AsSByte();
+                var y4 = Vector512.Create(*(int*)(a + 144 + 4 * g)).AsSByte();
+                i40 += Avx512BW.MultiplyAddAdjacent(l0, x4);
+                i40 += Avx512BW.MultiplyAddAdjacent(h0, y4);
+                var x5 = Vector512.Create(*(int*)(a + 160 + 4 * g)).AsSByte();
+                var y5 = Vector512.Create(*(int*)(a + 176 + 4 * g)).AsSByte();
+                i50 += Avx512BW.MultiplyAddAdjacent(l0, x5);
+                i50 += Avx512BW.MultiplyAddAdjacent(h0, y5);
+            }
+
+            var s0 = Vector512.ShiftLeft(Avx512F.ConvertToVector512Int32(Vector256.Load((ushort*)s)), 16).AsSingle();
+            var z0 = Vector512.Create(scales[0]);
+            f00 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(Avx512BW.MultiplyAddAdjacent(i00, Vector512.Create((short)1)) + Vector512.Create(sums[0])), s0 * z0, f00);
+            var z1 = Vector512.Create(scales[1]);
+            f10 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(Avx512BW.MultiplyAddAdjacent(i10, Vector512.Create((short)1)) + Vector512.Create(sums[1])), s0 * z1, f10);
+            var z2 = Vector512.Create(scales[2]);
+            f20 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(Avx512BW.MultiplyAddAdjacent(i20, Vector512.Create((short)1)) + Vector512.Create(sums[2])), s0 * z2, f20);
+            var z3 = Vector512.Create(scales[3]);
+            f30 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(Avx512BW.MultiplyAddAdjacent(i30, Vector512.Create((short)1)) + Vector512.Create(sums[3])), s0 * z3, f30);
+            var z4 = Vector512.Create(scales[4]);
+            f40 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(Avx512BW.MultiplyAddAdjacent(i40, Vector512.Create((short)1)) + Vector512.Create(sums[4])), s0 * z4, f40);
+            var z5 = Vector512.Create(scales[5]);
+            f50 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(Avx512BW.MultiplyAddAdjacent(i50, Vector512.Create((short)1)) + Vector512.Create(sums[5])), s0 * z5, f50);
+            a += 32 * rows;
+            scales += rows;
+            sums += rows;
+            w += step;
+            s += scaleStep;
+        }
+
+        f00.Store(c + 0);
+        f10.Store(c + 32);
+        f20.Store(c + 64);
+        f30.Store(c + 96);
+        f40.Store(c + 128);
+        f50.Store(c + 160);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void V512Int4R7(byte* a, float* scales, int* sums, nint rows, byte* w, nint step, byte* s, nint scaleStep, nint blocks, float* c)
+    {
+        Vector512<float> f00 = default;
+        Vector512<float> f10 = default;
+        Vector512<float> f20 = default;
+        Vector512<float> f30 = default;
+        Vector512<float> f40 = default;
+        Vector512<float> f50 = default;
+        Vector512<float> f60 = default;
+        for (nint b = 0; b < blocks; b++)
+        {
+            Sse.Prefetch0(w + Distance);
+            Sse.Prefetch0(w + Distance + 64);
+            Sse.Prefetch0(w + Distance + 128);
+            Sse.Prefetch0(w + Distance + 192);
+            Vector512<short> i00 = default;
+            Vector512<short> i10 = default;
+            Vector512<short> i20 = default;
+            Vector512<short> i30 = default;
+            Vector512<short> i40 = default;
+            Vector512<short> i50 = default;
+            Vector512<short> i60 = default;
+            for (int g = 0; g < 4; g++)
+            {
+                var w0 = Vector512.Load(w + 64 * g);
+                var l0 = w0 & Vector512.Create((byte)15);
+                var h0 = Vector512.ShiftRightLogical(w0.AsInt16(), 4).AsByte() & Vector512.Create((byte)15);
+                var x0 = Vector512.Create(*(int*)(a + 0 + 4 * g)).AsSByte();
+                var y0 = Vector512.Create(*(int*)(a + 16 + 4 * g)).AsSByte();
+                i00 += Avx512BW.MultiplyAddAdjacent(l0, x0);
+                i00 += Avx512BW.MultiplyAddAdjacent(h0, y0);
+                var x1 = Vector512.Create(*(int*)(a + 32 + 4 * g)).AsSByte();
+                var y1 = Vector512.Create(*(int*)(a + 48 + 4 * g)).AsSByte();
+                i10 += Avx512BW.MultiplyAddAdjacent(l0, x1);
+                i10 += Avx512BW.MultiplyAddAdjacent(h0, y1);
+                var x2 = Vector512.Create(*(int*)(a + 64 + 4 * g)).AsSByte();
+                var y2 = Vector512.Create(*(int*)(a + 80 + 4 * g)).AsSByte();
+                i20 += Avx512BW.MultiplyAddAdjacent(l0, x2);
+                i20 += Avx512BW.MultiplyAddAdjacent(h0, y2);
+                var x3 = Vector512.Create(*(int*)(a + 96 + 4 * g)).AsSByte();
+                var y3 = Vector512.Create(*(int*)(a + 112 + 4 * g)).AsSByte();
+                i30 += Avx512BW.MultiplyAddAdjacent(l0, x3);
+                i30 += Avx512BW.MultiplyAddAdjacent(h0, y3);
+                var x4 = Vector512.Create(*(int*)(a + 128 + 4 * g)).AsSByte();
+                var y4 = Vector512.Create(*(int*)(a + 144 + 4 * g)).AsSByte();
+                i40 += Avx512BW.MultiplyAddAdjacent(l0, x4);
+                i40 += Avx512BW.MultiplyAddAdjacent(h0, y4);
+                var x5 = Vector512.Create(*(int*)(a + 160 + 4 * g)).AsSByte();
+                var y5 = Vector512.Create(*(int*)(a + 176 + 4 * g)).AsSByte();
+                i50 += Avx512BW.MultiplyAddAdjacent(l0, x5);
+                i50 += Avx512BW.MultiplyAddAdjacent(h0, y5);
+                var x6 = Vector512.Create(*(int*)(a + 192 + 4 * g)).AsSByte();
+                var y6 = Vector512.Create(*(int*)(a + 208 + 4 * g)).AsSByte();
+                i60 += Avx512BW.MultiplyAddAdjacent(l0, x6);
+                i60 += Avx512BW.MultiplyAddAdjacent(h0, y6);
+            }
+
+            var s0 = Vector512.ShiftLeft(Avx512F.ConvertToVector512Int32(Vector256.Load((ushort*)s)), 16).AsSingle();
+            var z0 = Vector512.Create(scales[0]);
+            f00 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(Avx512BW.MultiplyAddAdjacent(i00, Vector512.Create((short)1)) + Vector512.Create(sums[0])), s0 * z0, f00);
+            var z1 = Vector512.Create(scales[1]);
+            f10 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(Avx512BW.MultiplyAddAdjacent(i10, Vector512.Create((short)1)) + Vector512.Create(sums[1])), s0 * z1, f10);
+            var z2 = Vector512.Create(scales[2]);
+            f20 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(Avx512BW.MultiplyAddAdjacent(i20, Vector512.Create((short)1)) + Vector512.Create(sums[2])), s0 * z2, f20);
+            var z3 = Vector512.Create(scales[3]);
+            f30 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(Avx512BW.MultiplyAddAdjacent(i30, Vector512.Create((short)1)) + Vector512.Create(sums[3])), s0 * z3, f30);
+            var z4 = Vector512.Create(scales[4]);
+            f40 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(Avx512BW.MultiplyAddAdjacent(i40, Vector512.Create((short)1)) + Vector512.Create(sums[4])), s0 * z4, f40);
+            var z5 = Vector512.Create(scales[5]);
+            f50 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(Avx512BW.MultiplyAddAdjacent(i50, Vector512.Create((short)1)) + Vector512.Create(sums[5])), s0 * z5, f50);
+            var z6 = Vector512.Create(scales[6]);
+            f60 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(Avx512BW.MultiplyAddAdjacent(i60, Vector512.Create((short)1)) + Vector512.Create(sums[6])), s0 * z6, f60);
+            a += 32 * rows;
+            scales += rows;
+            sums += rows;
+            w += step;
+            s += scaleStep;
+        }
+
+        f00.Store(c + 0);
+        f10.Store(c + 32);
+        f20.Store(c + 64);
+        f30.Store(c + 96);
+        f40.Store(c + 128);
+        f50.Store(c + 160);
+        f60.Store(c + 192);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void V256Int8R1(byte* a, float* scales, int* sums, nint rows, byte* w, nint step, byte* s, nint scaleStep, nint blocks, float* c)
+    {
+        Vector256<float> f00 = default;
+        Vector256<float> f01 = default;
         for (nint b = 0; b < blocks; b++)
         {
             Sse.Prefetch0(w + Distance);
@@ -64,30 +919,196 @@ internal static unsafe partial class IntegerTiles
             Sse.Prefetch0(w + Distance + 320);
             Sse.Prefetch0(w + Distance + 384);
             Sse.Prefetch0(w + Distance + 448);
-            var i0l = Vector256.Create(sums[0]);
-            var i0h = i0l;
-            var i1l = Vector256.Create(sums[1]);
-            var i1h = i1l;
+            var i00 = Vector256.Create(sums[0]);
+            var i01 = Vector256.Create(sums[0]);
             for (int g = 0; g < 8; g++)
             {
-                var l = Vector256.Load(w + 64 * g);
-                var h = Vector256.Load(w + 64 * g + 32);
+                var w0 = Vector256.Load(w + 64 * g);
+                var l0 = w0.AsInt16() & Vector256.Create((short)255);
+                var h0 = Vector256.ShiftRightLogical(w0.AsInt16(), 8);
+                var w1 = Vector256.Load(w + 64 * g + 32);
+                var l1 = w1.AsInt16() & Vector256.Create((short)255);
+                var h1 = Vector256.ShiftRightLogical(w1.AsInt16(), 8);
+                var x0 = Vector256.Create(*(int*)(a + 0 + 8 * g)).AsInt16();
+                var y0 = Vector256.Create(*(int*)(a + 4 + 8 * g)).AsInt16();
+                i00 += Avx2.MultiplyAddAdjacent(l0, x0);
+                i00 += Avx2.MultiplyAddAdjacent(h0, y0);
+                i01 += Avx2.MultiplyAddAdjacent(l1, x0);
+                i01 += Avx2.MultiplyAddAdjacent(h1, y0);
+            }
+
+            var s0 = Vector256.ShiftLeft(Avx2.ConvertToVector256Int32(Vector128.Load((ushort*)s + 0)), 16).AsSingle();
+            var s1 = Vector256.ShiftLeft(Avx2.ConvertToVector256Int32(Vector128.Load((ushort*)s + 8)), 16).AsSingle();
+            var z0 = Vector256.Create(scales[0]);
+            f00 = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i00), s0 * z0, f00);
+            f01 = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i01), s1 * z0, f01);
+            a += 64 * rows;
+            scales += rows;
+            sums += rows;
+            w += step;
+            s += scaleStep;
+        }
+
+        f00.Store(c + 0);
+        f01.Store(c + 8);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void V256Int8R2(byte* a, float* scales, int* sums, nint rows, byte* w, nint step, byte* s, nint scaleStep, nint blocks, float* c)
+    {
+        Vector256<float> f00 = default;
+        Vector256<float> f01 = default;
+        Vector256<float> f10 = default;
+        Vector256<float> f11 = default;
+        for (nint b = 0; b < blocks; b++)
+        {
+            Sse.Prefetch0(w + Distance);
+            Sse.Prefetch0(w + Distance + 64);
+            Sse.Prefetch0(w + Distance + 128);
+            Sse.Prefetch0(w + Distance + 192);
+            Sse.Prefetch0(w + Distance + 256);
+            Sse.Prefetch0(w + Distance + 320);
+            Sse.Prefetch0(w + Distance + 384);
+            Sse.Prefetch0(w + Distance + 448);
+            var i00 = Vector256.Create(sums[0]);
+            var i01 = Vector256.Create(sums[0]);
+            var i10 = Vector256.Create(sums[1]);
+            var i11 = Vector256.Create(sums[1]);
+            for (int g = 0; g < 8; g++)
+            {
+                var w0 = Vector256.Load(w + 64 * g);
+                var l0 = w0.AsInt16() & Vector256.Create((short)255);
+                var h0 = Vector256.ShiftRightLogical(w0.AsInt16(), 8);
+                var w1 = Vector256.Load(w + 64 * g + 32);
+                var l1 = w1.AsInt16() & Vector256.Create((short)255);
+                var h1 = Vector256.ShiftRightLogical(w1.AsInt16(), 8);
+                var x0 = Vector256.Create(*(int*)(a + 0 + 8 * g)).AsInt16();
+                var y0 = Vector256.Create(*(int*)(a + 4 + 8 * g)).AsInt16();
+                i00 += Avx2.MultiplyAddAdjacent(l0, x0);
+                i00 += Avx2.MultiplyAddAdjacent(h0, y0);
+                i01 += Avx2.MultiplyAddAdjacent(l1, x0);
+                i01 += Avx2.MultiplyAddAdjacent(h1, y0);
+                var x1 = Vector256.Create(*(int*)(a + 64 + 8 * g)).AsInt16();
+                var y1 = Vector256.Create(*(int*)(a + 68 + 8 * g)).AsInt16();
+                i10 += Avx2.MultiplyAddAdjacent(l0, x1);
+                i10 += Avx2.MultiplyAddAdjacent(h0, y1);
+                i11 += Avx2.MultiplyAddAdjacent(l1, x1);
+                i11 += Avx2.MultiplyAddAdjacent(h1, y1);
+            }
+
+            var s0 = Vector256.ShiftLeft(Avx2.ConvertToVector256Int32(Vector128.Load((ushort*)s + 0)), 16).AsSingle();
+            var s1 = Vector256.ShiftLeft(Avx2.ConvertToVector256Int32(Vector128.Load((ushort*)s + 8)), 16).AsSingle();
+            var z0 = Vector256.Create(scales[0]);
+            f00 = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i00), s0 * z0, f00);
+            f01 = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i01), s1 * z0, f01);
+            var z1 = Vector256.Create(scales[1]);
+            f10 = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i10), s0 * z1, f10);
+            f11 = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i11), s1 * z1, f11);
+            a += 64 * rows;
+            scales += rows;
+            sums += rows;
+            w += step;
+            s += scaleStep;
+        }
+
+        f00.Store(c + 0);
+        f01.Store(c + 8);
+        f10.Store(c + 32);
+        f11.Store(c + 40);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void V256Int4R1(byte* a, float* scales, int* sums, nint rows, byte* w, nint step, byte* s, nint scaleStep, nint blocks, float* c)
+    {
+        Vector256<float> f00 = default;
+        Vector256<float> f01 = default;
+        for (nint b = 0; b < blocks; b++)
+        {
+            Sse.Prefetch0(w + Distance);
+            Sse.Prefetch0(w + Distance + 64);
+            Sse.Prefetch0(w + Distance + 128);
+            Sse.Prefetch0(w + Distance + 192);
+            Vector256<short> i00 = default;
+            Vector256<short> i01 = default;
+            for (int g = 0; g < 4; g++)
+            {
+                var w0 = Vector256.Load(w + 64 * g);
+                var l0 = w0 & Vector256.Create((byte)15);
+                var h0 = Vector256.ShiftRightLogical(w0.AsInt16(), 4).AsByte() & Vector256.Create((byte)15);
+                var w1 = Vector256.Load(w + 64 * g + 32);
+                var l1 = w1 & Vector256.Create((byte)15);
+                var h1 = Vector256.ShiftRightLogical(w1.AsInt16(), 4).AsByte() & Vector256.Create((byte)15);
                 var x0 = Vector256.Create(*(int*)(a + 0 + 4 * g)).AsSByte();
-                i0l = AvxVnni.MultiplyWideningAndAdd(i0l, l, x0);
-                i0h = AvxVnni.MultiplyWideningAndAdd(i0h, h, x0);
+                var y0 = Vector256.Create(*(int*)(a + 16 + 4 * g)).AsSByte();
+                i00 += Avx2.MultiplyAddAdjacent(l0, x0);
+                i00 += Avx2.MultiplyAddAdjacent(h0, y0);
+                i01 += Avx2.MultiplyAddAdjacent(l1, x0);
+                i01 += Avx2.MultiplyAddAdjacent(h1, y0);
+            }
+
+            var s0 = Vector256.ShiftLeft(Avx2.ConvertToVector256Int32(Vector128.Load((ushort*)s + 0)), 16).AsSingle();
+            var s1 = Vector256.ShiftLeft(Avx2.ConvertToVector256Int32(Vector128.Load((ushort*)s + 8)), 16).AsSingle();
+            var z0 = Vector256.Create(scales[0]);
+            f00 = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(Avx2.MultiplyAddAdjacent(i00, Vector256.Create((short)1)) + Vector256.Create(sums[0])), s0 * z0, f00);
+            f01 = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(Avx2.MultiplyAddAdjacent(i01, Vector256.Create((short)1)) + Vector256.Create(sums[0])), s1 * z0, f01);
+            a += 32 * rows;
+            scales += rows;
+            sums += rows;
+            w += step;
+            s += scaleStep;
+        }
+
+        f00.Store(c + 0);
+        f01.Store(c + 8);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void V256Int4R2(byte* a, float* scales, int* sums, nint rows, byte* w, nint step, byte* s, nint scaleStep, nint blocks, float* c)
+    {
+        Vector256<float> f00 = default;
+        Vector256<float> f01 = default;
+        Vector256<float> f10 = default;
+        Vector256<float> f11 = default;
+        for (nint b = 0; b < blocks; b++)
+        {
+            Sse.Prefetch0(w + Distance);
+            Sse.Prefetch0(w + Distance + 64);
+            Sse.Prefetch0(w + Distance + 128);
+            Sse.Prefetch0(w + Distance + 192);
+            Vector256<short> i00 = default;
+            Vector256<short> i01 = default;
+            Vector256<short> i10 = default;
+            Vector256<short> i11 = default;
+            for (int g = 0; g < 4; g++)
+            {
+                var w0 = Vector256.Load(w + 64 * g);
+                var l0 = w0 & Vector256.Create((byte)15);
+                var h0 = Vector256.ShiftRightLogical(w0.AsInt16(), 4).AsByte() & Vector256.Create((byte)15);
+                var w1 = Vector256.Load(w + 64 * g + 32);
+                var l1 = w1 & Vector256.Create((byte)15);
+                var h1 = Vector256.ShiftRightLogical(w1.AsInt16(), 4).AsByte() & Vector256.Create((byte)15);
+                var x0 = Vector256.Create(*(int*)(a + 0 + 4 * g)).AsSByte();
+                var y0 = Vector256.Create(*(int*)(a + 16 + 4 * g)).AsSByte();
+                i00 += Avx2.MultiplyAddAdjacent(l0, x0);
+                i00 += Avx2.MultiplyAddAdjacent(h0, y0);
+                i01 += Avx2.MultiplyAddAdjacent(l1, x0);
+                i01 += Avx2.MultiplyAddAdjacent(h1, y0);
                 var x1 = Vector256.Create(*(int*)(a + 32 + 4 * g)).AsSByte();
-                i1l = AvxVnni.MultiplyWideningAndAdd(i1l, l, x1);
-                i1h = AvxVnni.MultiplyWideningAndAdd(i1h, h, x1);
+                var y1 = Vector256.Create(*(int*)(a + 48 + 4 * g)).AsSByte();
+                i10 += Avx2.MultiplyAddAdjacent(l0, x1);
+                i10 += Avx2.MultiplyAddAdjacent(h0, y1);
+                i11 += Avx2.MultiplyAddAdjacent(l1, x1);
+                i11 += Avx2.MultiplyAddAdjacent(h1, y1);
             }
 
-            var sl = Vector256.ShiftLeft(Avx2.ConvertToVector256Int32((ushort*)s), 16).AsSingle();
-            var sh = Vector256.ShiftLeft(Avx2.ConvertToVector256Int32((ushort*)s + 8), 16).AsSingle();
+            var s0 = Vector256.ShiftLeft(Avx2.ConvertToVector256Int32(Vector128.Load((ushort*)s + 0)), 16).AsSingle();
+            var s1 = Vector256.ShiftLeft(Avx2.ConvertToVector256Int32(Vector128.Load((ushort*)s + 8)), 16).AsSingle();
             var z0 = Vector256.Create(scales[0]);
-            f0l = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i0l), sl * z0, f0l);
-            f0h = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i0h), sh * z0, f0h);
+            f00 = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(Avx2.MultiplyAddAdjacent(i00, Vector256.Create((short)1)) + Vector256.Create(sums[0])), s0 * z0, f00);
+            f01 = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(Avx2.MultiplyAddAdjacent(i01, Vector256.Create((short)1)) + Vector256.Create(sums[0])), s1 * z0, f01);
             var z1 = Vector256.Create(scales[1]);
-            f1l = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i1l), sl * z1, f1l);
-            f1h = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i1h), sh * z1, f1h);
+            f10 = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(Avx2.MultiplyAddAdjacent(i10, Vector256.Create((short)1)) + Vector256.Create(sums[1])), s0 * z1, f10);
+            f11 = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(Avx2.MultiplyAddAdjacent(i11, Vector256.Create((short)1)) + Vector256.Create(sums[1])), s1 * z1, f11);
             a += 32 * rows;
             scales += rows;
             sums += rows;
@@ -95,801 +1116,9 @@ internal static unsafe partial class IntegerTiles
             s += scaleStep;
         }
 
-        f0l.Store(c + 0);
-        f0h.Store(c + 8);
-        f1l.Store(c + 32);
-        f1h.Store(c + 40);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Int8R3(sbyte* a, float* scales, int* sums, nint rows, byte* w, nint step, byte* s, nint scaleStep, nint blocks, float* c)
-    {
-        Vector256<float> f0l = default, f0h = default;
-        Vector256<float> f1l = default, f1h = default;
-        Vector256<float> f2l = default, f2h = default;
-        for (nint b = 0; b < blocks; b++)
-        {
-            Sse.Prefetch0(w + Distance);
-            Sse.Prefetch0(w + Distance + 64);
-            Sse.Prefetch0(w + Distance + 128);
-            Sse.Prefetch0(w + Distance + 192);
-            Sse.Prefetch0(w + Distance + 256);
-            Sse.Prefetch0(w + Distance + 320);
-            Sse.Prefetch0(w + Distance + 384);
-            Sse.Prefetch0(w + Distance + 448);
-            var i0l = Vector256.Create(sums[0]);
-            var i0h = i0l;
-            var i1l = Vector256.Create(sums[1]);
-            var i1h = i1l;
-            var i2l = Vector256.Create(sums[2]);
-            var i2h = i2l;
-            for (int g = 0; g < 8; g++)
-            {
-                var l = Vector256.Load(w + 64 * g);
-                var h = Vector256.Load(w + 64 * g + 32);
-                var x0 = Vector256.Create(*(int*)(a + 0 + 4 * g)).AsSByte();
-                i0l = AvxVnni.MultiplyWideningAndAdd(i0l, l, x0);
-                i0h = AvxVnni.MultiplyWideningAndAdd(i0h, h, x0);
-                var x1 = Vector256.Create(*(int*)(a + 32 + 4 * g)).AsSByte();
-                i1l = AvxVnni.MultiplyWideningAndAdd(i1l, l, x1);
-                i1h = AvxVnni.MultiplyWideningAndAdd(i1h, h, x1);
-                var x2 = Vector256.Create(*(int*)(a + 64 + 4 * g)).AsSByte();
-                i2l = AvxVnni.MultiplyWideningAndAdd(i2l, l, x2);
-                i2h = AvxVnni.MultiplyWideningAndAdd(i2h, h, x2);
-            }
-
-            var sl = Vector256.ShiftLeft(Avx2.ConvertToVector256Int32((ushort*)s), 16).AsSingle();
-            var sh = Vector256.ShiftLeft(Avx2.ConvertToVector256Int32((ushort*)s + 8), 16).AsSingle();
-            var z0 = Vector256.Create(scales[0]);
-            f0l = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i0l), sl * z0, f0l);
-            f0h = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i0h), sh * z0, f0h);
-            var z1 = Vector256.Create(scales[1]);
-            f1l = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i1l), sl * z1, f1l);
-            f1h = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i1h), sh * z1, f1h);
-            var z2 = Vector256.Create(scales[2]);
-            f2l = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i2l), sl * z2, f2l);
-            f2h = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i2h), sh * z2, f2h);
-            a += 32 * rows;
-            scales += rows;
-            sums += rows;
-            w += step;
-            s += scaleStep;
-        }
-
-        f0l.Store(c + 0);
-        f0h.Store(c + 8);
-        f1l.Store(c + 32);
-        f1h.Store(c + 40);
-        f2l.Store(c + 64);
-        f2h.Store(c + 72);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Int8R4(sbyte* a, float* scales, int* sums, nint rows, byte* w, nint step, byte* s, nint scaleStep, nint blocks, float* c)
-    {
-        Vector256<float> f0l = default, f0h = default;
-        Vector256<float> f1l = default, f1h = default;
-        Vector256<float> f2l = default, f2h = default;
-        Vector256<float> f3l = default, f3h = default;
-        for (nint b = 0; b < blocks; b++)
-        {
-            Sse.Prefetch0(w + Distance);
-            Sse.Prefetch0(w + Distance + 64);
-            Sse.Prefetch0(w + Distance + 128);
-            Sse.Prefetch0(w + Distance + 192);
-            Sse.Prefetch0(w + Distance + 256);
-            Sse.Prefetch0(w + Distance + 320);
-            Sse.Prefetch0(w + Distance + 384);
-            Sse.Prefetch0(w + Distance + 448);
-            var i0l = Vector256.Create(sums[0]);
-            var i0h = i0l;
-            var i1l = Vector256.Create(sums[1]);
-            var i1h = i1l;
-            var i2l = Vector256.Create(sums[2]);
-            var i2h = i2l;
-            var i3l = Vector256.Create(sums[3]);
-            var i3h = i3l;
-            for (int g = 0; g < 8; g++)
-            {
-                var l = Vector256.Load(w + 64 * g);
-                var h = Vector256.Load(w + 64 * g + 32);
-                var x0 = Vector256.Create(*(int*)(a + 0 + 4 * g)).AsSByte();
-                i0l = AvxVnni.MultiplyWideningAndAdd(i0l, l, x0);
-                i0h = AvxVnni.MultiplyWideningAndAdd(i0h, h, x0);
-                var x1 = Vector256.Create(*(int*)(a + 32 + 4 * g)).AsSByte();
-                i1l = AvxVnni.MultiplyWideningAndAdd(i1l, l, x1);
-                i1h = AvxVnni.MultiplyWideningAndAdd(i1h, h, x1);
-                var x2 = Vector256.Create(*(int*)(a + 64 + 4 * g)).AsSByte();
-                i2l = AvxVnni.MultiplyWideningAndAdd(i2l, l, x2);
-                i2h = AvxVnni.MultiplyWideningAndAdd(i2h, h, x2);
-                var x3 = Vector256.Create(*(int*)(a + 96 + 4 * g)).AsSByte();
-                i3l = AvxVnni.MultiplyWideningAndAdd(i3l, l, x3);
-                i3h = AvxVnni.MultiplyWideningAndAdd(i3h, h, x3);
-            }
-
-            var sl = Vector256.ShiftLeft(Avx2.ConvertToVector256Int32((ushort*)s), 16).AsSingle();
-            var sh = Vector256.ShiftLeft(Avx2.ConvertToVector256Int32((ushort*)s + 8), 16).AsSingle();
-            var z0 = Vector256.Create(scales[0]);
-            f0l = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i0l), sl * z0, f0l);
-            f0h = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i0h), sh * z0, f0h);
-            var z1 = Vector256.Create(scales[1]);
-            f1l = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i1l), sl * z1, f1l);
-            f1h = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i1h), sh * z1, f1h);
-            var z2 = Vector256.Create(scales[2]);
-            f2l = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i2l), sl * z2, f2l);
-            f2h = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i2h), sh * z2, f2h);
-            var z3 = Vector256.Create(scales[3]);
-            f3l = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i3l), sl * z3, f3l);
-            f3h = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i3h), sh * z3, f3h);
-            a += 32 * rows;
-            scales += rows;
-            sums += rows;
-            w += step;
-            s += scaleStep;
-        }
-
-        f0l.Store(c + 0);
-        f0h.Store(c + 8);
-        f1l.Store(c + 32);
-        f1h.Store(c + 40);
-        f2l.Store(c + 64);
-        f2h.Store(c + 72);
-        f3l.Store(c + 96);
-        f3h.Store(c + 104);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Int8R5(sbyte* a, float* scales, int* sums, nint rows, byte* w, nint step, byte* s, nint scaleStep, nint blocks, float* c)
-    {
-        Vector256<float> f0l = default, f0h = default;
-        Vector256<float> f1l = default, f1h = default;
-        Vector256<float> f2l = default, f2h = default;
-        Vector256<float> f3l = default, f3h = default;
-        Vector256<float> f4l = default, f4h = default;
-        for (nint b = 0; b < blocks; b++)
-        {
-            Sse.Prefetch0(w + Distance);
-            Sse.Prefetch0(w + Distance + 64);
-            Sse.Prefetch0(w + Distance + 128);
-            Sse.Prefetch0(w + Distance + 192);
-            Sse.Prefetch0(w + Distance + 256);
-            Sse.Prefetch0(w + Distance + 320);
-            Sse.Prefetch0(w + Distance + 384);
-            Sse.Prefetch0(w + Distance + 448);
-            var i0l = Vector256.Create(sums[0]);
-            var i0h = i0l;
-            var i1l = Vector256.Create(sums[1]);
-            var i1h = i1l;
-            var i2l = Vector256.Create(sums[2]);
-            var i2h = i2l;
-            var i3l = Vector256.Create(sums[3]);
-            var i3h = i3l;
-            var i4l = Vector256.Create(sums[4]);
-            var i4h = i4l;
-            for (int g = 0; g < 8; g++)
-            {
-                var l = Vector256.Load(w + 64 * g);
-                var h = Vector256.Load(w + 64 * g + 32);
-                var x0 = Vector256.Create(*(int*)(a + 0 + 4 * g)).AsSByte();
-                i0l = AvxVnni.MultiplyWideningAndAdd(i0l, l, x0);
-                i0h = AvxVnni.MultiplyWideningAndAdd(i0h, h, x0);
-                var x1 = Vector256.Create(*(int*)(a + 32 + 4 * g)).AsSByte();
-                i1l = AvxVnni.MultiplyWideningAndAdd(i1l, l, x1);
-                i1h = AvxVnni.MultiplyWideningAndAdd(i1h, h, x1);
-                var x2 = Vector256.Create(*(int*)(a + 64 + 4 * g)).AsSByte();
-                i2l = AvxVnni.MultiplyWideningAndAdd(i2l, l, x2);
-                i2h = AvxVnni.MultiplyWideningAndAdd(i2h, h, x2);
-                var x3 = Vector256.Create(*(int*)(a + 96 + 4 * g)).AsSByte();
-                i3l = AvxVnni.MultiplyWideningAndAdd(i3l, l, x3);
-                i3h = AvxVnni.MultiplyWideningAndAdd(i3h, h, x3);
-                var x4 = Vector256.Create(*(int*)(a + 128 + 4 * g)).AsSByte();
-                i4l = AvxVnni.MultiplyWideningAndAdd(i4l, l, x4);
-                i4h = AvxVnni.MultiplyWideningAndAdd(i4h, h, x4);
-            }
-
-            var sl = Vector256.ShiftLeft(Avx2.ConvertToVector256Int32((ushort*)s), 16).AsSingle();
-            var sh = Vector256.ShiftLeft(Avx2.ConvertToVector256Int32((ushort*)s + 8), 16).AsSingle();
-            var z0 = Vector256.Create(scales[0]);
-            f0l = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i0l), sl * z0, f0l);
-            f0h = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i0h), sh * z0, f0h);
-            var z1 = Vector256.Create(scales[1]);
-            f1l = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i1l), sl * z1, f1l);
-            f1h = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i1h), sh * z1, f1h);
-            var z2 = Vector256.Create(scales[2]);
-            f2l = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i2l), sl * z2, f2l);
-            f2h = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i2h), sh * z2, f2h);
-            var z3 = Vector256.Create(scales[3]);
-            f3l = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i3l), sl * z3, f3l);
-            f3h = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i3h), sh * z3, f3h);
-            var z4 = Vector256.Create(scales[4]);
-            f4l = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i4l), sl * z4, f4l);
-            f4h = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i4h), sh * z4, f4h);
-            a += 32 * rows;
-            scales += rows;
-            sums += rows;
-            w += step;
-            s += scaleStep;
-        }
-
-        f0l.Store(c + 0);
-        f0h.Store(c + 8);
-        f1l.Store(c + 32);
-        f1h.Store(c + 40);
-        f2l.Store(c + 64);
-        f2h.Store(c + 72);
-        f3l.Store(c + 96);
-        f3h.Store(c + 104);
-        f4l.Store(c + 128);
-        f4h.Store(c + 136);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Int8R6(sbyte* a, float* scales, int* sums, nint rows, byte* w, nint step, byte* s, nint scaleStep, nint blocks, float* c)
-    {
-        Vector256<float> f0l = default, f0h = default;
-        Vector256<float> f1l = default, f1h = default;
-        Vector256<float> f2l = default, f2h = default;
-        Vector256<float> f3l = default, f3h = default;
-        Vector256<float> f4l = default, f4h = default;
-        Vector256<float> f5l = default, f5h = default;
-        for (nint b = 0; b < blocks; b++)
-        {
-            Sse.Prefetch0(w + Distance);
-            Sse.Prefetch0(w + Distance + 64);
-            Sse.Prefetch0(w + Distance + 128);
-            Sse.Prefetch0(w + Distance + 192);
-            Sse.Prefetch0(w + Distance + 256);
-            Sse.Prefetch0(w + Distance + 320);
-            Sse.Prefetch0(w + Distance + 384);
-            Sse.Prefetch0(w + Distance + 448);
-            var i0l = Vector256.Create(sums[0]);
-            var i0h = i0l;
-            var i1l = Vector256.Create(sums[1]);
-            var i1h = i1l;
-            var i2l = Vector256.Create(sums[2]);
-            var i2h = i2l;
-            var i3l = Vector256.Create(sums[3]);
-            var i3h = i3l;
-            var i4l = Vector256.Create(sums[4]);
-            var i4h = i4l;
-            var i5l = Vector256.Create(sums[5]);
-            var i5h = i5l;
-            for (int g = 0; g < 8; g++)
-            {
-                var l = Vector256.Load(w + 64 * g);
-                var h = Vector256.Load(w + 64 * g + 32);
-                var x0 = Vector256.Create(*(int*)(a + 0 + 4 * g)).AsSByte();
-                i0l = AvxVnni.MultiplyWideningAndAdd(i0l, l, x0);
-                i0h = AvxVnni.MultiplyWideningAndAdd(i0h, h, x0);
-                var x1 = Vector256.Create(*(int*)(a + 32 + 4 * g)).AsSByte();
-                i1l = AvxVnni.MultiplyWideningAndAdd(i1l, l, x1);
-                i1h = AvxVnni.MultiplyWideningAndAdd(i1h, h, x1);
-                var x2 = Vector256.Create(*(int*)(a + 64 + 4 * g)).AsSByte();
-                i2l = AvxVnni.MultiplyWideningAndAdd(i2l, l, x2);
-                i2h = AvxVnni.MultiplyWideningAndAdd(i2h, h, x2);
-                var x3 = Vector256.Create(*(int*)(a + 96 + 4 * g)).AsSByte();
-                i3l = AvxVnni.MultiplyWideningAndAdd(i3l, l, x3);
-                i3h = AvxVnni.MultiplyWideningAndAdd(i3h, h, x3);
-                var x4 = Vector256.Create(*(int*)(a + 128 + 4 * g)).AsSByte();
-                i4l = AvxVnni.MultiplyWideningAndAdd(i4l, l, x4);
-                i4h = AvxVnni.MultiplyWideningAndAdd(i4h, h, x4);
-                var x5 = Vector256.Create(*(int*)(a + 160 + 4 * g)).AsSByte();
-                i5l = AvxVnni.MultiplyWideningAndAdd(i5l, l, x5);
-                i5h = AvxVnni.MultiplyWideningAndAdd(i5h, h, x5);
-            }
-
-            var sl = Vector256.ShiftLeft(Avx2.ConvertToVector256Int32((ushort*)s), 16).AsSingle();
-            var sh = Vector256.ShiftLeft(Avx2.ConvertToVector256Int32((ushort*)s + 8), 16).AsSingle();
-            var z0 = Vector256.Create(scales[0]);
-            f0l = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i0l), sl * z0, f0l);
-            f0h = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i0h), sh * z0, f0h);
-            var z1 = Vector256.Create(scales[1]);
-            f1l = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i1l), sl * z1, f1l);
-            f1h = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i1h), sh * z1, f1h);
-            var z2 = Vector256.Create(scales[2]);
-            f2l = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i2l), sl * z2, f2l);
-            f2h = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i2h), sh * z2, f2h);
-            var z3 = Vector256.Create(scales[3]);
-            f3l = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i3l), sl * z3, f3l);
-            f3h = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i3h), sh * z3, f3h);
-            var z4 = Vector256.Create(scales[4]);
-            f4l = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i4l), sl * z4, f4l);
-            f4h = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i4h), sh * z4, f4h);
-            var z5 = Vector256.Create(scales[5]);
-            f5l = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i5l), sl * z5, f5l);
-            f5h = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i5h), sh * z5, f5h);
-            a += 32 * rows;
-            scales += rows;
-            sums += rows;
-            w += step;
-            s += scaleStep;
-        }
-
-        f0l.Store(c + 0);
-        f0h.Store(c + 8);
-        f1l.Store(c + 32);
-        f1h.Store(c + 40);
-        f2l.Store(c + 64);
-        f2h.Store(c + 72);
-        f3l.Store(c + 96);
-        f3h.Store(c + 104);
-        f4l.Store(c + 128);
-        f4h.Store(c + 136);
-        f5l.Store(c + 160);
-        f5h.Store(c + 168);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Int4R1(sbyte* a, float* scales, int* sums, nint rows, byte* w, nint step, byte* s, nint scaleStep, nint blocks, float* c)
-    {
-        Vector256<float> f0l = default, f0h = default;
-        for (nint b = 0; b < blocks; b++)
-        {
-            Sse.Prefetch0(w + Distance);
-            Sse.Prefetch0(w + Distance + 64);
-            Sse.Prefetch0(w + Distance + 128);
-            Sse.Prefetch0(w + Distance + 192);
-            var i0l = Vector256.Create(sums[0]);
-            var i0h = i0l;
-            for (int g = 0; g < 4; g++)
-            {
-                var l = Vector256.Load(w + 64 * g);
-                var h = Vector256.Load(w + 64 * g + 32);
-                var ll = l & Vector256.Create((byte)15);
-                var hl = h & Vector256.Create((byte)15);
-                l = Vector256.ShiftRightLogical(l.AsUInt16(), 4).AsByte() & Vector256.Create((byte)15);
-                h = Vector256.ShiftRightLogical(h.AsUInt16(), 4).AsByte() & Vector256.Create((byte)15);
-                var y0 = Vector256.Create(*(int*)(a + 0 + 4 * g)).AsSByte();
-                i0l = AvxVnni.MultiplyWideningAndAdd(i0l, ll, y0);
-                i0h = AvxVnni.MultiplyWideningAndAdd(i0h, hl, y0);
-                var x0 = Vector256.Create(*(int*)(a + 16 + 4 * g)).AsSByte();
-                i0l = AvxVnni.MultiplyWideningAndAdd(i0l, l, x0);
-                i0h = AvxVnni.MultiplyWideningAndAdd(i0h, h, x0);
-            }
-
-            var sl = Vector256.ShiftLeft(Avx2.ConvertToVector256Int32((ushort*)s), 16).AsSingle();
-            var sh = Vector256.ShiftLeft(Avx2.ConvertToVector256Int32((ushort*)s + 8), 16).AsSingle();
-            var z0 = Vector256.Create(scales[0]);
-            f0l = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i0l), sl * z0, f0l);
-            f0h = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i0h), sh * z0, f0h);
-            a += 32 * rows;
-            scales += rows;
-            sums += rows;
-            w += step;
-            s += scaleStep;
-        }
-
-        f0l.Store(c + 0);
-        f0h.Store(c + 8);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Int4R2(sbyte* a, float* scales, int* sums, nint rows, byte* w, nint step, byte* s, nint scaleStep, nint blocks, float* c)
-    {
-        Vector256<float> f0l = default, f0h = default;
-        Vector256<float> f1l = default, f1h = default;
-        for (nint b = 0; b < blocks; b++)
-        {
-            Sse.Prefetch0(w + Distance);
-            Sse.Prefetch0(w + Distance + 64);
-            Sse.Prefetch0(w + Distance + 128);
-            Sse.Prefetch0(w + Distance + 192);
-            var i0l = Vector256.Create(sums[0]);
-            var i0h = i0l;
-            var i1l = Vector256.Create(sums[1]);
-            var i1h = i1l;
-            for (int g = 0; g < 4; g++)
-            {
-                var l = Vector256.Load(w + 64 * g);
-                var h = Vector256.Load(w + 64 * g + 32);
-                var ll = l & Vector256.Create((byte)15);
-                var hl = h & Vector256.Create((byte)15);
-                l = Vector256.ShiftRightLogical(l.AsUInt16(), 4).AsByte() & Vector256.Create((byte)15);
-                h = Vector256.ShiftRightLogical(h.AsUInt16(), 4).AsByte() & Vector256.Create((byte)15);
-                var y0 = Vector256.Create(*(int*)(a + 0 + 4 * g)).AsSByte();
-                i0l = AvxVnni.MultiplyWideningAndAdd(i0l, ll, y0);
-                i0h = AvxVnni.MultiplyWideningAndAdd(i0h, hl, y0);
-                var x0 = Vector256.Create(*(int*)(a + 16 + 4 * g)).AsSByte();
-                i0l = AvxVnni.MultiplyWideningAndAdd(i0l, l, x0);
-                i0h = AvxVnni.MultiplyWideningAndAdd(i0h, h, x0);
-                var y1 = Vector256.Create(*(int*)(a + 32 + 4 * g)).AsSByte();
-                i1l = AvxVnni.MultiplyWideningAndAdd(i1l, ll, y1);
-                i1h = AvxVnni.MultiplyWideningAndAdd(i1h, hl, y1);
-                var x1 = Vector256.Create(*(int*)(a + 48 + 4 * g)).AsSByte();
-                i1l = AvxVnni.MultiplyWideningAndAdd(i1l, l, x1);
-                i1h = AvxVnni.MultiplyWideningAndAdd(i1h, h, x1);
-            }
-
-            var sl = Vector256.ShiftLeft(Avx2.ConvertToVector256Int32((ushort*)s), 16).AsSingle();
-            var sh = Vector256.ShiftLeft(Avx2.ConvertToVector256Int32((ushort*)s + 8), 16).AsSingle();
-            var z0 = Vector256.Create(scales[0]);
-            f0l = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i0l), sl * z0, f0l);
-            f0h = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i0h), sh * z0, f0h);
-            var z1 = Vector256.Create(scales[1]);
-            f1l = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i1l), sl * z1, f1l);
-            f1h = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i1h), sh * z1, f1h);
-            a += 32 * rows;
-            scales += rows;
-            sums += rows;
-            w += step;
-            s += scaleStep;
-        }
-
-        f0l.Store(c + 0);
-        f0h.Store(c + 8);
-        f1l.Store(c + 32);
-        f1h.Store(c + 40);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Int4R3(sbyte* a, float* scales, int* sums, nint rows, byte* w, nint step, byte* s, nint scaleStep, nint blocks, float* c)
-    {
-        Vector256<float> f0l = default, f0h = default;
-        Vector256<float> f1l = default, f1h = default;
-        Vector256<float> f2l = default, f2h = default;
-        for (nint b = 0; b < blocks; b++)
-        {
-            Sse.Prefetch0(w + Distance);
-            Sse.Prefetch0(w + Distance + 64);
-            Sse.Prefetch0(w + Distance + 128);
-            Sse.Prefetch0(w + Distance + 192);
-            var i0l = Vector256.Create(sums[0]);
-            var i0h = i0l;
-            var i1l = Vector256.Create(sums[1]);
-            var i1h = i1l;
-            var i2l = Vector256.Create(sums[2]);
-            var i2h = i2l;
-            for (int g = 0; g < 4; g++)
-            {
-                var l = Vector256.Load(w + 64 * g);
-                var h = Vector256.Load(w + 64 * g + 32);
-                var ll = l & Vector256.Create((byte)15);
-                var hl = h & Vector256.Create((byte)15);
-                l = Vector256.ShiftRightLogical(l.AsUInt16(), 4).AsByte() & Vector256.Create((byte)15);
-                h = Vector256.ShiftRightLogical(h.AsUInt16(), 4).AsByte() & Vector256.Create((byte)15);
-                var y0 = Vector256.Create(*(int*)(a + 0 + 4 * g)).AsSByte();
-                i0l = AvxVnni.MultiplyWideningAndAdd(i0l, ll, y0);
-                i0h = AvxVnni.MultiplyWideningAndAdd(i0h, hl, y0);
-                var x0 = Vector256.Create(*(int*)(a + 16 + 4 * g)).AsSByte();
-                i0l = AvxVnni.MultiplyWideningAndAdd(i0l, l, x0);
-                i0h = AvxVnni.MultiplyWideningAndAdd(i0h, h, x0);
-                var y1 = Vector256.Create(*(int*)(a + 32 + 4 * g)).AsSByte();
-                i1l = AvxVnni.MultiplyWideningAndAdd(i1l, ll, y1);
-                i1h = AvxVnni.MultiplyWideningAndAdd(i1h, hl, y1);
-                var x1 = Vector256.Create(*(int*)(a + 48 + 4 * g)).AsSByte();
-                i1l = AvxVnni.MultiplyWideningAndAdd(i1l, l, x1);
-                i1h = AvxVnni.MultiplyWideningAndAdd(i1h, h, x1);
-                var y2 = Vector256.Create(*(int*)(a + 64 + 4 * g)).AsSByte();
-                i2l = AvxVnni.MultiplyWideningAndAdd(i2l, ll, y2);
-                i2h = AvxVnni.MultiplyWideningAndAdd(i2h, hl, y2);
-                var x2 = Vector256.Create(*(int*)(a + 80 + 4 * g)).AsSByte();
-                i2l = AvxVnni.MultiplyWideningAndAdd(i2l, l, x2);
-                i2h = AvxVnni.MultiplyWideningAndAdd(i2h, h, x2);
-            }
-
-            var sl = Vector256.ShiftLeft(Avx2.ConvertToVector256Int32((ushort*)s), 16).AsSingle();
-            var sh = Vector256.ShiftLeft(Avx2.ConvertToVector256Int32((ushort*)s + 8), 16).AsSingle();
-            var z0 = Vector256.Create(scales[0]);
-            f0l = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i0l), sl * z0, f0l);
-            f0h = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i0h), sh * z0, f0h);
-            var z1 = Vector256.Create(scales[1]);
-            f1l = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i1l), sl * z1, f1l);
-            f1h = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i1h), sh * z1, f1h);
-            var z2 = Vector256.Create(scales[2]);
-            f2l = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i2l), sl * z2, f2l);
-            f2h = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i2h), sh * z2, f2h);
-            a += 32 * rows;
-            scales += rows;
-            sums += rows;
-            w += step;
-            s += scaleStep;
-        }
-
-        f0l.Store(c + 0);
-        f0h.Store(c + 8);
-        f1l.Store(c + 32);
-        f1h.Store(c + 40);
-        f2l.Store(c + 64);
-        f2h.Store(c + 72);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Int4R4(sbyte* a, float* scales, int* sums, nint rows, byte* w, nint step, byte* s, nint scaleStep, nint blocks, float* c)
-    {
-        Vector256<float> f0l = default, f0h = default;
-        Vector256<float> f1l = default, f1h = default;
-        Vector256<float> f2l = default, f2h = default;
-        Vector256<float> f3l = default, f3h = default;
-        for (nint b = 0; b < blocks; b++)
-        {
-            Sse.Prefetch0(w + Distance);
-            Sse.Prefetch0(w + Distance + 64);
-            Sse.Prefetch0(w + Distance + 128);
-            Sse.Prefetch0(w + Distance + 192);
-            var i0l = Vector256.Create(sums[0]);
-            var i0h = i0l;
-            var i1l = Vector256.Create(sums[1]);
-            var i1h = i1l;
-            var i2l = Vector256.Create(sums[2]);
-            var i2h = i2l;
-            var i3l = Vector256.Create(sums[3]);
-            var i3h = i3l;
-            for (int g = 0; g < 4; g++)
-            {
-                var l = Vector256.Load(w + 64 * g);
-                var h = Vector256.Load(w + 64 * g + 32);
-                var ll = l & Vector256.Create((byte)15);
-                var hl = h & Vector256.Create((byte)15);
-                l = Vector256.ShiftRightLogical(l.AsUInt16(), 4).AsByte() & Vector256.Create((byte)15);
-                h = Vector256.ShiftRightLogical(h.AsUInt16(), 4).AsByte() & Vector256.Create((byte)15);
-                var y0 = Vector256.Create(*(int*)(a + 0 + 4 * g)).AsSByte();
-                i0l = AvxVnni.MultiplyWideningAndAdd(i0l, ll, y0);
-                i0h = AvxVnni.MultiplyWideningAndAdd(i0h, hl, y0);
-                var x0 = Vector256.Create(*(int*)(a + 16 + 4 * g)).AsSByte();
-                i0l = AvxVnni.MultiplyWideningAndAdd(i0l, l, x0);
-                i0h = AvxVnni.MultiplyWideningAndAdd(i0h, h, x0);
-                var y1 = Vector256.Create(*(int*)(a + 32 + 4 * g)).AsSByte();
-                i1l = AvxVnni.MultiplyWideningAndAdd(i1l, ll, y1);
-                i1h = AvxVnni.MultiplyWideningAndAdd(i1h, hl, y1);
-                var x1 = Vector256.Create(*(int*)(a + 48 + 4 * g)).AsSByte();
-                i1l = AvxVnni.MultiplyWideningAndAdd(i1l, l, x1);
-                i1h = AvxVnni.MultiplyWideningAndAdd(i1h, h, x1);
-                var y2 = Vector256.Create(*(int*)(a + 64 + 4 * g)).AsSByte();
-                i2l = AvxVnni.MultiplyWideningAndAdd(i2l, ll, y2);
-                i2h = AvxVnni.MultiplyWideningAndAdd(i2h, hl, y2);
-                var x2 = Vector256.Create(*(int*)(a + 80 + 4 * g)).AsSByte();
-                i2l = AvxVnni.MultiplyWideningAndAdd(i2l, l, x2);
-                i2h = AvxVnni.MultiplyWideningAndAdd(i2h, h, x2);
-                var y3 = Vector256.Create(*(int*)(a + 96 + 4 * g)).AsSByte();
-                i3l = AvxVnni.MultiplyWideningAndAdd(i3l, ll, y3);
-                i3h = AvxVnni.MultiplyWideningAndAdd(i3h, hl, y3);
-                var x3 = Vector256.Create(*(int*)(a + 112 + 4 * g)).AsSByte();
-                i3l = AvxVnni.MultiplyWideningAndAdd(i3l, l, x3);
-                i3h = AvxVnni.MultiplyWideningAndAdd(i3h, h, x3);
-            }
-
-            var sl = Vector256.ShiftLeft(Avx2.ConvertToVector256Int32((ushort*)s), 16).AsSingle();
-            var sh = Vector256.ShiftLeft(Avx2.ConvertToVector256Int32((ushort*)s + 8), 16).AsSingle();
-            var z0 = Vector256.Create(scales[0]);
-            f0l = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i0l), sl * z0, f0l);
-            f0h = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i0h), sh * z0, f0h);
-            var z1 = Vector256.Create(scales[1]);
-            f1l = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i1l), sl * z1, f1l);
-            f1h = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i1h), sh * z1, f1h);
-            var z2 = Vector256.Create(scales[2]);
-            f2l = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i2l), sl * z2, f2l);
-            f2h = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i2h), sh * z2, f2h);
-            var z3 = Vector256.Create(scales[3]);
-            f3l = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i3l), sl * z3, f3l);
-            f3h = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i3h), sh * z3, f3h);
-            a += 32 * rows;
-            scales += rows;
-            sums += rows;
-            w += step;
-            s += scaleStep;
-        }
-
-        f0l.Store(c + 0);
-        f0h.Store(c + 8);
-        f1l.Store(c + 32);
-        f1h.Store(c + 40);
-        f2l.Store(c + 64);
-        f2h.Store(c + 72);
-        f3l.Store(c + 96);
-        f3h.Store(c + 104);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Int4R5(sbyte* a, float* scales, int* sums, nint rows, byte* w, nint step, byte* s, nint scaleStep, nint blocks, float* c)
-    {
-        Vector256<float> f0l = default, f0h = default;
-        Vector256<float> f1l = default, f1h = default;
-        Vector256<float> f2l = default, f2h = default;
-        Vector256<float> f3l = default, f3h = default;
-        Vector256<float> f4l = default, f4h = default;
-        for (nint b = 0; b < blocks; b++)
-        {
-            Sse.Prefetch0(w + Distance);
-            Sse.Prefetch0(w + Distance + 64);
-            Sse.Prefetch0(w + Distance + 128);
-            Sse.Prefetch0(w + Distance + 192);
-            var i0l = Vector256.Create(sums[0]);
-            var i0h = i0l;
-            var i1l = Vector256.Create(sums[1]);
-            var i1h = i1l;
-            var i2l = Vector256.Create(sums[2]);
-            var i2h = i2l;
-            var i3l = Vector256.Create(sums[3]);
-            var i3h = i3l;
-            var i4l = Vector256.Create(sums[4]);
-            var i4h = i4l;
-            for (int g = 0; g < 4; g++)
-            {
-                var l = Vector256.Load(w + 64 * g);
-                var h = Vector256.Load(w + 64 * g + 32);
-                var ll = l & Vector256.Create((byte)15);
-                var hl = h & Vector256.Create((byte)15);
-                l = Vector256.ShiftRightLogical(l.AsUInt16(), 4).AsByte() & Vector256.Create((byte)15);
-                h = Vector256.ShiftRightLogical(h.AsUInt16(), 4).AsByte() & Vector256.Create((byte)15);
-                var y0 = Vector256.Create(*(int*)(a + 0 + 4 * g)).AsSByte();
-                i0l = AvxVnni.MultiplyWideningAndAdd(i0l, ll, y0);
-                i0h = AvxVnni.MultiplyWideningAndAdd(i0h, hl, y0);
-                var x0 = Vector256.Create(*(int*)(a + 16 + 4 * g)).AsSByte();
-                i0l = AvxVnni.MultiplyWideningAndAdd(i0l, l, x0);
-                i0h = AvxVnni.MultiplyWideningAndAdd(i0h, h, x0);
-                var y1 = Vector256.Create(*(int*)(a + 32 + 4 * g)).AsSByte();
-                i1l = AvxVnni.MultiplyWideningAndAdd(i1l, ll, y1);
-                i1h = AvxVnni.MultiplyWideningAndAdd(i1h, hl, y1);
-                var x1 = Vector256.Create(*(int*)(a + 48 + 4 * g)).AsSByte();
-                i1l = AvxVnni.MultiplyWideningAndAdd(i1l, l, x1);
-                i1h = AvxVnni.MultiplyWideningAndAdd(i1h, h, x1);
-                var y2 = Vector256.Create(*(int*)(a + 64 + 4 * g)).AsSByte();
-                i2l = AvxVnni.MultiplyWideningAndAdd(i2l, ll, y2);
-                i2h = AvxVnni.MultiplyWideningAndAdd(i2h, hl, y2);
-                var x2 = Vector256.Create(*(int*)(a + 80 + 4 * g)).AsSByte();
-                i2l = AvxVnni.MultiplyWideningAndAdd(i2l, l, x2);
-                i2h = AvxVnni.MultiplyWideningAndAdd(i2h, h, x2);
-                var y3 = Vector256.Create(*(int*)(a + 96 + 4 * g)).AsSByte();
-                i3l = AvxVnni.MultiplyWideningAndAdd(i3l, ll, y3);
-                i3h = AvxVnni.MultiplyWideningAndAdd(i3h, hl, y3);
-                var x3 = Vector256.Create(*(int*)(a + 112 + 4 * g)).AsSByte();
-                i3l = AvxVnni.MultiplyWideningAndAdd(i3l, l, x3);
-                i3h = AvxVnni.MultiplyWideningAndAdd(i3h, h, x3);
-                var y4 = Vector256.Create(*(int*)(a + 128 + 4 * g)).AsSByte();
-                i4l = AvxVnni.MultiplyWideningAndAdd(i4l, ll, y4);
-                i4h = AvxVnni.MultiplyWideningAndAdd(i4h, hl, y4);
-                var x4 = Vector256.Create(*(int*)(a + 144 + 4 * g)).AsSByte();
-                i4l = AvxVnni.MultiplyWideningAndAdd(i4l, l, x4);
-                i4h = AvxVnni.MultiplyWideningAndAdd(i4h, h, x4);
-            }
-
-            var sl = Vector256.ShiftLeft(Avx2.ConvertToVector256Int32((ushort*)s), 16).AsSingle();
-            var sh = Vector256.ShiftLeft(Avx2.ConvertToVector256Int32((ushort*)s + 8), 16).AsSingle();
-            var z0 = Vector256.Create(scales[0]);
-            f0l = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i0l), sl * z0, f0l);
-            f0h = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i0h), sh * z0, f0h);
-            var z1 = Vector256.Create(scales[1]);
-            f1l = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i1l), sl * z1, f1l);
-            f1h = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i1h), sh * z1, f1h);
-            var z2 = Vector256.Create(scales[2]);
-            f2l = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i2l), sl * z2, f2l);
-            f2h = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i2h), sh * z2, f2h);
-            var z3 = Vector256.Create(scales[3]);
-            f3l = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i3l), sl * z3, f3l);
-            f3h = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i3h), sh * z3, f3h);
-            var z4 = Vector256.Create(scales[4]);
-            f4l = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i4l), sl * z4, f4l);
-            f4h = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i4h), sh * z4, f4h);
-            a += 32 * rows;
-            scales += rows;
-            sums += rows;
-            w += step;
-            s += scaleStep;
-        }
-
-        f0l.Store(c + 0);
-        f0h.Store(c + 8);
-        f1l.Store(c + 32);
-        f1h.Store(c + 40);
-        f2l.Store(c + 64);
-        f2h.Store(c + 72);
-        f3l.Store(c + 96);
-        f3h.Store(c + 104);
-        f4l.Store(c + 128);
-        f4h.Store(c + 136);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Int4R6(sbyte* a, float* scales, int* sums, nint rows, byte* w, nint step, byte* s, nint scaleStep, nint blocks, float* c)
-    {
-        Vector256<float> f0l = default, f0h = default;
-        Vector256<float> f1l = default, f1h = default;
-        Vector256<float> f2l = default, f2h = default;
-        Vector256<float> f3l = default, f3h = default;
-        Vector256<float> f4l = default, f4h = default;
-        Vector256<float> f5l = default, f5h = default;
-        for (nint b = 0; b < blocks; b++)
-        {
-            Sse.Prefetch0(w + Distance);
-            Sse.Prefetch0(w + Distance + 64);
-            Sse.Prefetch0(w + Distance + 128);
-            Sse.Prefetch0(w + Distance + 192);
-            var i0l = Vector256.Create(sums[0]);
-            var i0h = i0l;
-            var i1l = Vector256.Create(sums[1]);
-            var i1h = i1l;
-            var i2l = Vector256.Create(sums[2]);
-            var i2h = i2l;
-            var i3l = Vector256.Create(sums[3]);
-            var i3h = i3l;
-            var i4l = Vector256.Create(sums[4]);
-            var i4h = i4l;
-            var i5l = Vector256.Create(sums[5]);
-            var i5h = i5l;
-            for (int g = 0; g < 4; g++)
-            {
-                var l = Vector256.Load(w + 64 * g);
-                var h = Vector256.Load(w + 64 * g + 32);
-                var ll = l & Vector256.Create((byte)15);
-                var hl = h & Vector256.Create((byte)15);
-                l = Vector256.ShiftRightLogical(l.AsUInt16(), 4).AsByte() & Vector256.Create((byte)15);
-                h = Vector256.ShiftRightLogical(h.AsUInt16(), 4).AsByte() & Vector256.Create((byte)15);
-                var y0 = Vector256.Create(*(int*)(a + 0 + 4 * g)).AsSByte();
-                i0l = AvxVnni.MultiplyWideningAndAdd(i0l, ll, y0);
-                i0h = AvxVnni.MultiplyWideningAndAdd(i0h, hl, y0);
-                var x0 = Vector256.Create(*(int*)(a + 16 + 4 * g)).AsSByte();
-                i0l = AvxVnni.MultiplyWideningAndAdd(i0l, l, x0);
-                i0h = AvxVnni.MultiplyWideningAndAdd(i0h, h, x0);
-                var y1 = Vector256.Create(*(int*)(a + 32 + 4 * g)).AsSByte();
-                i1l = AvxVnni.MultiplyWideningAndAdd(i1l, ll, y1);
-                i1h = AvxVnni.MultiplyWideningAndAdd(i1h, hl, y1);
-                var x1 = Vector256.Create(*(int*)(a + 48 + 4 * g)).AsSByte();
-                i1l = AvxVnni.MultiplyWideningAndAdd(i1l, l, x1);
-                i1h = AvxVnni.MultiplyWideningAndAdd(i1h, h, x1);
-                var y2 = Vector256.Create(*(int*)(a + 64 + 4 * g)).AsSByte();
-                i2l = AvxVnni.MultiplyWideningAndAdd(i2l, ll, y2);
-                i2h = AvxVnni.MultiplyWideningAndAdd(i2h, hl, y2);
-                var x2 = Vector256.Create(*(int*)(a + 80 + 4 * g)).AsSByte();
-                i2l = AvxVnni.MultiplyWideningAndAdd(i2l, l, x2);
-                i2h = AvxVnni.MultiplyWideningAndAdd(i2h, h, x2);
-                var y3 = Vector256.Create(*(int*)(a + 96 + 4 * g)).AsSByte();
-                i3l = AvxVnni.MultiplyWideningAndAdd(i3l, ll, y3);
-                i3h = AvxVnni.MultiplyWideningAndAdd(i3h, hl, y3);
-                var x3 = Vector256.Create(*(int*)(a + 112 + 4 * g)).AsSByte();
-                i3l = AvxVnni.MultiplyWideningAndAdd(i3l, l, x3);
-                i3h = AvxVnni.MultiplyWideningAndAdd(i3h, h, x3);
-                var y4 = Vector256.Create(*(int*)(a + 128 + 4 * g)).AsSByte();
-                i4l = AvxVnni.MultiplyWideningAndAdd(i4l, ll, y4);
-                i4h = AvxVnni.MultiplyWideningAndAdd(i4h, hl, y4);
-                var x4 = Vector256.Create(*(int*)(a + 144 + 4 * g)).AsSByte();
-                i4l = AvxVnni.MultiplyWideningAndAdd(i4l, l, x4);
-                i4h = AvxVnni.MultiplyWideningAndAdd(i4h, h, x4);
-                var y5 = Vector256.Create(*(int*)(a + 160 + 4 * g)).AsSByte();
-                i5l = AvxVnni.MultiplyWideningAndAdd(i5l, ll, y5);
-                i5h = AvxVnni.MultiplyWideningAndAdd(i5h, hl, y5);
-                var x5 = Vector256.Create(*(int*)(a + 176 + 4 * g)).AsSByte();
-                i5l = AvxVnni.MultiplyWideningAndAdd(i5l, l, x5);
-                i5h = AvxVnni.MultiplyWideningAndAdd(i5h, h, x5);
-            }
-
-            var sl = Vector256.ShiftLeft(Avx2.ConvertToVector256Int32((ushort*)s), 16).AsSingle();
-            var sh = Vector256.ShiftLeft(Avx2.ConvertToVector256Int32((ushort*)s + 8), 16).AsSingle();
-            var z0 = Vector256.Create(scales[0]);
-            f0l = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i0l), sl * z0, f0l);
-            f0h = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i0h), sh * z0, f0h);
-            var z1 = Vector256.Create(scales[1]);
-            f1l = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i1l), sl * z1, f1l);
-            f1h = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i1h), sh * z1, f1h);
-            var z2 = Vector256.Create(scales[2]);
-            f2l = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i2l), sl * z2, f2l);
-            f2h = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i2h), sh * z2, f2h);
-            var z3 = Vector256.Create(scales[3]);
-            f3l = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i3l), sl * z3, f3l);
-            f3h = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i3h), sh * z3, f3h);
-            var z4 = Vector256.Create(scales[4]);
-            f4l = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i4l), sl * z4, f4l);
-            f4h = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i4h), sh * z4, f4h);
-            var z5 = Vector256.Create(scales[5]);
-            f5l = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i5l), sl * z5, f5l);
-            f5h = Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(i5h), sh * z5, f5h);
-            a += 32 * rows;
-            scales += rows;
-            sums += rows;
-            w += step;
-            s += scaleStep;
-        }
-
-        f0l.Store(c + 0);
-        f0h.Store(c + 8);
-        f1l.Store(c + 32);
-        f1h.Store(c + 40);
-        f2l.Store(c + 64);
-        f2h.Store(c + 72);
-        f3l.Store(c + 96);
-        f3h.Store(c + 104);
-        f4l.Store(c + 128);
-        f4h.Store(c + 136);
-        f5l.Store(c + 160);
-        f5h.Store(c + 168);
+        f00.Store(c + 0);
+        f01.Store(c + 8);
+        f10.Store(c + 32);
+        f11.Store(c + 40);
     }
 }

@@ -62,8 +62,9 @@ internal static unsafe class Quantizer
     /// <param name="sums">One per block, <paramref name="step"/> apart: -offset times the sum of the block.</param>
     /// <param name="step">From one block's scale to the next.</param>
     /// <param name="offset">What was added to the weights to make them unsigned.</param>
+    /// <param name="wide">16-bit numbers, 0, 2, 1, 3 of each four.</param>
     [SkipLocalsInit]
-    public static void Activations(float* from, int count, sbyte* numbers, nint numbersStep, float* scales, int* sums, nint step, int offset)
+    public static void Activations(float* from, int count, byte* numbers, nint numbersStep, float* scales, int* sums, nint step, int offset, bool wide)
     {
         float* rest = stackalloc float[Block];
         for (int k = 0; k < count; k += Block, numbers += numbersStep, scales += step, sums += step)
@@ -89,9 +90,12 @@ internal static unsafe class Quantizer
             var qb = Vector512.ConvertToInt32(Vector512.Round(b * inverse));
             *sums = -offset * Vector512.Sum(qa + qb);
             var shorts = Vector512.Narrow(qa, qb);
-            Vector256.Narrow(shorts.GetLower(), shorts.GetUpper()).Store(numbers);
+            if (wide) Vector512.Shuffle(shorts, EvenFirst).Store((short*)numbers);
+            else Vector256.Narrow(shorts.GetLower(), shorts.GetUpper()).Store((sbyte*)numbers);
         }
     }
+
+    private static Vector512<short> EvenFirst => Vector512.Create(0, 2, 1, 3, 4, 6, 5, 7, 8, 10, 9, 11, 12, 14, 13, 15, 16, 18, 17, 19, 20, 22, 21, 23, 24, 26, 25, 27, 28, 30, 29, 31);
 
     private static Vector512<float> Nearest4(Vector512<float> values, float scale) =>
         Vector512.Min(Vector512.Max(Vector512.Round(values * (1 / scale)), Vector512.Create(-8f)), Vector512.Create(7f));

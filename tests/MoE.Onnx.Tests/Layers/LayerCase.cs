@@ -22,6 +22,9 @@ internal sealed class LayerCase
         Weights = weights;
     }
 
+    /// <summary>The forms that hold single precision.</summary>
+    public static OnnxLayerForm[] SingleForms { get; } = [OnnxLayerForm.Portable, OnnxLayerForm.Contrib];
+
     public MoELayerSpec Spec { get; }
 
     public WeightDictionary Weights { get; }

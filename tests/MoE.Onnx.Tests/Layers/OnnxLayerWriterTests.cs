@@ -177,7 +177,7 @@ public class OnnxLayerWriterTests
     [InlineData(WeightType.Float16)]
     public void Narrow_weights_are_widened_exactly(WeightType type)
     {
-        var spec = LayerCase.Layer(width: 40, inner: 48);
+        var spec = LayerCase.Layer(width: 64, inner: 96);
         var narrow = new NarrowWeights(new LayerCase(spec).Weights, type);
         foreach (var form in Enum.GetValues<OnnxLayerForm>())
         {

@@ -72,7 +72,7 @@ public class RouterExtremesTests
         get
         {
             var data = new TheoryData<OnnxLayerForm, ScoreFunction, float>();
-            foreach (var form in Enum.GetValues<OnnxLayerForm>())
+            foreach (var form in LayerCase.SingleForms)
             {
                 foreach (float level in (float[])[-10, -20, -60, -85, -200, 20, 60])
                 {
@@ -117,7 +117,7 @@ public class RouterExtremesTests
             .With(WeightNames.Router, new float[42])
             .With(WeightNames.RouterBias, [0, 0, 0, 1, 2, 3])
             .With(WeightNames.SelectionBias, [-9, -9, -9, -9, -9, -9]);
-        foreach (var form in Enum.GetValues<OnnxLayerForm>()) layer.Check(form, 2);
+        foreach (var form in LayerCase.SingleForms) layer.Check(form, 2);
         using var gate = OnnxGate.Load(OnnxWriter.ToBytes(OnnxRouterWriter.Build(spec.Router, layer.Weights)));
         Assert.Equal(expected, ((TopKRouting)gate.Route(new GateInput(layer.Tokens(1), 7))).ExpertIds.ToArray());
     }

@@ -67,14 +67,14 @@ public sealed unsafe class PackedMatrixTests
                     matrix.SetColumn(0, c, w[c]);
                 }
 
-                float* memory = (float*)NativeMemory.AlignedAlloc((nuint)(4 * IntegerRows.Length(rows, 1)), 64), tile = (float*)NativeMemory.AlignedAlloc(4 * 32 * 14, 64);
-                var a = new IntegerRows(memory, rows, 1);
+                float* memory = (float*)NativeMemory.AlignedAlloc((nuint)(4 * IntegerRows.Length(rows, 1, format)), 64), tile = (float*)NativeMemory.AlignedAlloc(4 * 32 * 14, 64);
+                var a = new IntegerRows(memory, rows, 1, format);
                 float[][] x = new float[rows][];
                 for (int r = 0; r < rows; r++)
                 {
                     x[r] = Array.ConvertAll(Draw.Integers(32, 255, 100 + r), static v => (float)(v - 127));
                     x[r][5] = -127;
-                    fixed (float* p = x[r]) a.Set(r, 0, p, 32, IntegerTiles.Offset(format));
+                    fixed (float* p = x[r]) a.Set(r, 0, p, 32);
                 }
 
                 IntegerTiles.Multiply(path, a, matrix, 0, tile);

@@ -9,10 +9,11 @@ internal sealed class ExpertLeaves : IDisposable
 
     /// <param name="stacked_E">[E, ...].</param>
     /// <param name="training">Leaves collect gradients.</param>
-    public ExpertLeaves(Tensor stacked_E, bool training)
+    /// <param name="type">Type of the leaves; another than the weight's is a copy.</param>
+    public ExpertLeaves(Tensor stacked_E, bool training, ScalarType type = ScalarType.Float32)
     {
         using var scope = NewDisposeScope();
-        _leaves = [.. stacked_E.detach().unbind().Select(t => t.detach().requires_grad_(training).DetachFromDisposeScope())];
+        _leaves = [.. stacked_E.detach().unbind().Select(t => t.detach().to(type).requires_grad_(training).DetachFromDisposeScope())];
     }
 
     public Tensor this[int expert] => _leaves[expert];

@@ -8,6 +8,7 @@ namespace MoE.Benchmarks;
 /// </summary>
 internal sealed class TorchLoopForm : ITorchForm
 {
+    private readonly ScalarType _type;
     private readonly int _experts;
     private readonly int _choices;
     private readonly Tensor _router;
@@ -15,14 +16,18 @@ internal sealed class TorchLoopForm : ITorchForm
     private readonly ExpertLeaves _up;
     private readonly ExpertLeaves _down;
 
-    public TorchLoopForm(LayerModel model, bool training)
+    /// <param name="model">The model.</param>
+    /// <param name="training">With gradients.</param>
+    /// <param name="type">Type of the experts' weights and products; the router stays in single precision.</param>
+    public TorchLoopForm(LayerModel model, bool training, ScalarType type = ScalarType.Float32)
     {
+        _type = type;
         _experts = model.Config.Experts;
         _choices = model.Config.Choices;
         _router = model.Router.detach().requires_grad_(training);
-        _gate = new ExpertLeaves(model.Gate, training);
-        _up = new ExpertLeaves(model.Up, training);
-        _down = new ExpertLeaves(model.Down, training);
+        _gate = new ExpertLeaves(model.Gate, training, type);
+        _up = new ExpertLeaves(model.Up, training, type);
+        _down = new ExpertLeaves(model.Down, training, type);
     }
 
     /// <inheritdoc/>
@@ -40,9 +45,9 @@ internal sealed class TorchLoopForm : ITorchForm
         foreach (long e in mask_EKT.sum([-1, -2]).nonzero().data<long>().ToArray())
         {
             var at = where(mask_EKT[e]);
-            var x = x_TD.index_select(0, at[1]);
+            var x = x_TD.index_select(0, at[1]).to(_type);
             var h = nn.functional.silu(nn.functional.linear(x, _gate[(int)e])).mul(nn.functional.linear(x, _up[(int)e]));
-            var out_RD = nn.functional.linear(h, _down[(int)e]).mul(weights_TK[at[1], at[0]].unsqueeze(1));
+            var out_RD = nn.functional.linear(h, _down[(int)e]).to(ScalarType.Float32).mul(weights_TK[at[1], at[0]].unsqueeze(1));
             y_TD.index_add_(0, at[1], out_RD, 1);
         }
 

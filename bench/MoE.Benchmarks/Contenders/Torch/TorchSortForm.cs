@@ -6,6 +6,7 @@ namespace MoE.Benchmarks;
 /// <summary>Routes sorted by expert, rows gathered once, one product per expert for gate and up together, results concatenated and added back once.</summary>
 internal sealed class TorchSortForm : ITorchForm
 {
+    private readonly ScalarType _type;
     private readonly int _experts;
     private readonly int _choices;
     private readonly int _width;
@@ -13,14 +14,18 @@ internal sealed class TorchSortForm : ITorchForm
     private readonly ExpertLeaves _gateUp;
     private readonly ExpertLeaves _down;
 
-    public TorchSortForm(LayerModel model, bool training)
+    /// <param name="model">The model.</param>
+    /// <param name="training">With gradients.</param>
+    /// <param name="type">Type of the experts' weights and products; the router stays in single precision.</param>
+    public TorchSortForm(LayerModel model, bool training, ScalarType type = ScalarType.Float32)
     {
+        _type = type;
         _experts = model.Config.Experts;
         _choices = model.Config.Choices;
         _width = model.Config.ExpertWidth;
         _router = model.Router.detach().requires_grad_(training);
-        _gateUp = new ExpertLeaves(model.GateUp, training);
-        _down = new ExpertLeaves(model.Down, training);
+        _gateUp = new ExpertLeaves(model.GateUp, training, type);
+        _down = new ExpertLeaves(model.Down, training, type);
     }
 
     /// <inheritdoc/>
@@ -36,7 +41,7 @@ internal sealed class TorchSortForm : ITorchForm
         var experts_N = experts_TK.flatten();
         var (_, order_N) = experts_N.sort(0, descending: false, stable: true);
         var tokens_N = order_N.div(_choices, RoundingMode.floor);
-        var rows_ND = x_TD.index_select(0, tokens_N);
+        var rows_ND = x_TD.index_select(0, tokens_N).to(_type);
         var parts = new List<Tensor>();
         long first = 0;
         long[] counts = experts_N.bincount(null, _experts).data<long>().ToArray();
@@ -49,7 +54,7 @@ internal sealed class TorchSortForm : ITorchForm
             first += count;
         }
 
-        var out_ND = cat(parts, 0).mul(weights_TK.flatten().index_select(0, order_N).unsqueeze(1));
+        var out_ND = cat(parts, 0).to(ScalarType.Float32).mul(weights_TK.flatten().index_select(0, order_N).unsqueeze(1));
         return zeros_like(x_TD).index_add_(0, tokens_N, out_ND, 1).MoveToOuterDisposeScope();
     }
 

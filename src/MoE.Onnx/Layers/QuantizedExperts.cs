@@ -1,0 +1,66 @@
+namespace MoE.Onnx;
+
+/// <summary>
+/// The routed experts as <c>com.microsoft::QMoE</c>: 8-bit or 4-bit weights. The operator takes the k largest of its router input and gathers the weights from another input, so it serves every router: the chosen experts get
+/// a finite number there, all others -infinity.
+/// </summary>
+internal static class QuantizedExperts
+{
+    /// <summary>Reasons why the operator cannot express a layer.</summary>
+    public static IEnumerable<SpecProblem> Refusals(MoELayerSpec spec)
+    {
+        // Negative weights are given, and left out all the same.
+        foreach (var problem in ContribExperts.Refusals(spec)) yield return problem with { Rule = problem.Rule.Replace("::MoE", "::QMoE", StringComparison.Ordinal) };
+        if (spec.Width % WeightQuantizer.BlockSize != 0) yield return new SpecProblem("width", spec.Width.ToString(System.Globalization.CultureInfo.InvariantCulture), "must be a multiple of 32, the block of com.microsoft::QMoE");
+        if (spec.Expert.Width % WeightQuantizer.BlockSize != 0) yield return new SpecProblem("expert.width", spec.Expert.Width.ToString(System.Globalization.CultureInfo.InvariantCulture), "must be a multiple of 32, the block of com.microsoft::QMoE");
+    }
+
+    /// <summary>The routed part of the layer.</summary>
+    public static string Write(GraphScope g, MoELayerSpec spec, LayerTensors tensors, OnnxLayerOptions options, string tokens, string logits, RouterValues routing, string name)
+    {
+        var q = g.Under("quantized/");
+        var shape = q.Op("Shape", "logits_shape", [logits]);
+        string closed = q.Op("ConstantOfShape", "closed", [shape], OnnxAttribute.Tensor("value", OnnxTensor.Create<float>("", new[] { float.NegativeInfinity }, 1)));
+        string nothing = q.Op("ConstantOfShape", "no_weights", [shape], OnnxAttribute.Tensor("value", OnnxTensor.Create<float>("", new[] { 0f }, 1)));
+        string chosen = q.Op("ScatterElements", "chosen", [closed, routing.Experts, q.Op("Mul", "zeros", [routing.Unscaled, g.Scalar(0f)])], OnnxAttribute.Int("axis", 1));
+        double scale = spec.Router.Weigh.Scale;
+        string scaled = scale == 1 ? routing.Unscaled : q.Op("Mul", "scaled", [routing.Unscaled, g.Scalar((float)scale)]);
+        string weights = q.Op("ScatterElements", "weights", [nothing, routing.Experts, scaled], OnnxAttribute.Int("axis", 1));
+        return Operator(g, spec, tensors, options, tokens, chosen, weights, normalize: false, name);
+    }
+
+    /// <summary>The same where the operator's own router, a softmax over the chosen logits, is the spec's.</summary>
+    public static string WriteNative(GraphScope g, MoELayerSpec spec, LayerTensors tensors, OnnxLayerOptions options, string tokens, string logits, string name) =>
+        Operator(g, spec, tensors, options, tokens, logits, "", normalize: true, name);
+
+    /// <summary>True where the operator's own routing is the spec's.</summary>
+    public static bool IsNative(RouterSpec spec) => spec.Weigh.Scale == 1 && ContribExperts.IsNative(spec) && ContribExperts.DividesBySum(spec);
+
+    private static string Operator(GraphScope g, MoELayerSpec spec, LayerTensors tensors, OnnxLayerOptions options, string tokens, string logits, string weights, bool normalize, string output)
+    {
+        bool glu = spec.Expert.Form == ExpertForm.Glu;
+        var format = options.Format;
+        string[] first = glu ? [WeightNames.ExpertGate, WeightNames.ExpertUp] : [WeightNames.ExpertUp];
+        string firstBias = "", secondBias = "";
+        if (spec.Expert.Biases)
+        {
+            firstBias = g.Weight(glu ? tensors.Interleaved("experts.gate_up_bias", WeightNames.ExpertGateBias, WeightNames.ExpertUpBias) : tensors.Whole(WeightNames.ExpertUpBias));
+            secondBias = g.Weight(tensors.Whole(WeightNames.ExpertDownBias));
+        }
+
+        var attributes = ContribExperts.Attributes(spec, normalize);
+        attributes.Add(OnnxAttribute.Int("expert_weight_bits", format == WeightFormat.Int4PerBlock ? 4 : 8));
+        if (format != WeightFormat.Int8PerRow) attributes.Add(OnnxAttribute.Int("block_size", WeightQuantizer.BlockSize));
+        if (options.Activations == ActivationFormat.Int8) attributes.Add(OnnxAttribute.Int("accuracy_level", 4));
+        List<string> inputs =
+        [
+            tokens, logits,
+            g.Weight(tensors.Numbers(glu ? "experts.gate_up.numbers" : "experts.up.numbers", format, first)), g.Weight(tensors.Scales(glu ? "experts.gate_up.scales" : "experts.up.scales", format, first)), firstBias,
+            g.Weight(tensors.Numbers("experts.down.numbers", format, WeightNames.ExpertDown)), g.Weight(tensors.Scales("experts.down.scales", format, WeightNames.ExpertDown)), secondBias,
+        ];
+        // Inputs 8 to 13 are a third matrix and zero points, 14 the weights.
+        if (weights.Length > 0) inputs.AddRange(["", "", "", "", "", "", weights]);
+        g.Graph.AddNode(new OnnxNode { OpType = "QMoE", Domain = ContribExperts.Domain, Name = output, Inputs = [.. inputs], Outputs = [output], Attributes = attributes });
+        return output;
+    }
+}

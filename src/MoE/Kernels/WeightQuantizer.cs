@@ -1,0 +1,56 @@
+using System.Runtime.CompilerServices;
+
+namespace MoE;
+
+/// <summary>Rows of weights as small integers and scales: what <see cref="MoEFeedForward"/> holds and the exporters write. No calibration data; a block of zeros has the scale zero.</summary>
+public static unsafe class WeightQuantizer
+{
+    /// <summary>Weights that share a scale in the formats per block.</summary>
+    public const int BlockSize = PackedMatrix.Block;
+
+    /// <summary>Scales of a row.</summary>
+    /// <param name="format">A format with integers.</param>
+    /// <param name="length">Weights of the row, positive.</param>
+    public static int ScaleCount(WeightFormat format, int length)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(length);
+        return Integers(format) == WeightFormat.Int8PerRow ? 1 : (length + BlockSize - 1) / BlockSize;
+    }
+
+    /// <summary>Quantises a row.</summary>
+    /// <param name="format">A format with integers.</param>
+    /// <param name="row">[K], finite.</param>
+    /// <param name="numbers">[K], overwritten: -127..127 or -8..7.</param>
+    /// <param name="scales">[<see cref="ScaleCount"/>], overwritten: each a bfloat16 number.</param>
+    /// <exception cref="ArgumentException">A length is wrong, the format has no integers, or a weight is not finite.</exception>
+    [SkipLocalsInit]
+    public static void Quantize(WeightFormat format, ReadOnlySpan<float> row, Span<sbyte> numbers, Span<float> scales)
+    {
+        int count = ScaleCount(format, row.Length);
+        if (numbers.Length != row.Length) throw new ArgumentException($"numbers has {numbers.Length} places; must have {row.Length}", nameof(numbers));
+        if (scales.Length != count) throw new ArgumentException($"scales has {scales.Length} places; must have {count}", nameof(scales));
+        int at = row.IndexOfAnyExceptInRange(float.MinValue, float.MaxValue);
+        if (at >= 0) throw new ArgumentException($"row[{at}] = {row[at]}; must be finite", nameof(row));
+        float* block = stackalloc float[BlockSize];
+        sbyte* rounded = stackalloc sbyte[BlockSize];
+        if (format == WeightFormat.Int8PerRow) scales[0] = Quantizer.Scale8(row);
+        for (int k = 0; k < row.Length; k += BlockSize)
+        {
+            int n = Math.Min(BlockSize, row.Length - k);
+            new Span<float>(block, BlockSize).Clear();
+            row.Slice(k, n).CopyTo(new Span<float>(block, BlockSize));
+            float scale = format switch
+            {
+                WeightFormat.Int8PerRow => Quantizer.Round8(block, scales[0], rounded),
+                WeightFormat.Int8PerBlock => Quantizer.Round8(block, Quantizer.Scale8(new ReadOnlySpan<float>(block, BlockSize)), rounded),
+                _ => Quantizer.Round4(block, rounded),
+            };
+            if (format != WeightFormat.Int8PerRow) scales[k / BlockSize] = scale;
+            new ReadOnlySpan<sbyte>(rounded, n).CopyTo(numbers[k..]);
+        }
+    }
+
+    private static WeightFormat Integers(WeightFormat format) => format is WeightFormat.Int8PerRow or WeightFormat.Int8PerBlock or WeightFormat.Int4PerBlock
+        ? format
+        : throw new ArgumentOutOfRangeException(nameof(format), format, "must be a format with integers: Int8PerRow, Int8PerBlock or Int4PerBlock");
+}
