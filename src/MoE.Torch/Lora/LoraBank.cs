@@ -57,6 +57,7 @@ public abstract class LoraBank : nn.Module
         if (string.IsNullOrEmpty(name) || name.Contains('.', StringComparison.Ordinal)) throw new ArgumentException($"name = {name}: must not be empty or hold a dot", nameof(name));
         if (_specs.ContainsKey(name)) throw new ArgumentException($"name = {name}: is already an adapter of this layer", nameof(name));
         if (spec.Magnitude && !SupportsMagnitude) throw new ArgumentException($"{GetName()} carries no adapters with a magnitude", nameof(spec));
+        if (spec.Dropout > 0 && !SupportsDropout) throw new ArgumentException($"{GetName()} carries no adapters with dropout", nameof(spec));
         using (no_grad())
         {
             var (a, b) = Factors(spec, generator);
@@ -99,7 +100,7 @@ public abstract class LoraBank : nn.Module
     /// <param name="mix">Which adapters act.</param>
     /// <returns>A tensor of the shape and type of the output; the output itself (an alias) where nothing acts.</returns>
     /// <exception cref="ArgumentException">The mix does not fit the layer or its input.</exception>
-    public Tensor apply(Tensor input, Tensor output, LoraMix mix)
+    public virtual Tensor apply(Tensor input, Tensor output, LoraMix mix)
     {
         ArgumentNullException.ThrowIfNull(input);
         ArgumentNullException.ThrowIfNull(output);
@@ -116,6 +117,8 @@ public abstract class LoraBank : nn.Module
     }
 
     private protected virtual bool SupportsMagnitude => true;
+
+    private protected virtual bool SupportsDropout => true;
 
     /// <summary>True where a scaling may multiply the input of A; otherwise it multiplies the output of B.</summary>
     private protected virtual bool ScalesInput => true;
@@ -217,10 +220,7 @@ public abstract class LoraBank : nn.Module
 
     private void Change(LoraMix mix, int sign)
     {
-        if (mix is not WeightedLoraMix { Weights: var weights }) throw new ArgumentException($"mix is a {mix?.GetType().Name ?? "null"}; only a {nameof(WeightedLoraMix)} can be merged", nameof(mix));
-        foreach (string name in weights.Keys) Known(name);
-        if (weights.Any(w => Spec(w.Key).Magnitude) && (weights.Count != 1 || weights.Values.Single() != 1))
-            throw new ArgumentException("an adapter with a magnitude is merged alone, with weight one", nameof(mix));
+        var weights = Whole(mix);
         using var guard = no_grad();
         using var scope = NewDisposeScope();
         if (sign < 0 && weights.Count == 1 && Magnitude(weights.Keys.Single()) is { } magnitude)
@@ -230,6 +230,28 @@ public abstract class LoraBank : nn.Module
         }
 
         foreach (var (name, weight) in weights) BaseWeight.add_(delta_weight(name).mul(sign * weight).to(BaseWeight.dtype));
+    }
+
+    /// <summary>The base weight plus what a mix adds to it: experts combined before the product.</summary>
+    /// <param name="mix">The adapters and their weights; with a magnitude, one adapter of weight one.</param>
+    /// <returns>A tensor of the shape and type of the base weight; the weight itself (an alias) where nothing acts.</returns>
+    /// <exception cref="ArgumentException">The mix differs from row to row, or holds a magnitude among others.</exception>
+    public Tensor mixed_weight(LoraMix mix)
+    {
+        var weights = Whole(mix);
+        using var scope = NewDisposeScope();
+        var sum = BaseWeight;
+        foreach (var (name, weight) in weights) sum = sum + delta_weight(name).mul(weight).to(sum.dtype);
+        return (ReferenceEquals(sum, BaseWeight) ? sum.alias() : sum).MoveToOuterDisposeScope();
+    }
+
+    private IReadOnlyDictionary<string, double> Whole(LoraMix mix)
+    {
+        if (mix is not WeightedLoraMix { Weights: var weights }) throw new ArgumentException($"mix is a {mix?.GetType().Name ?? "null"}; only a {nameof(WeightedLoraMix)} can be merged", nameof(mix));
+        foreach (string name in weights.Keys) Known(name);
+        if (weights.Any(w => Spec(w.Key).Magnitude) && (weights.Count != 1 || weights.Values.Single() != 1))
+            throw new ArgumentException("an adapter with a magnitude is merged alone, with weight one", nameof(mix));
+        return weights;
     }
 
     private string Known(string name)

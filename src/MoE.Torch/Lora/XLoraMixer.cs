@@ -59,6 +59,31 @@ public sealed class XLoraMixer : nn.Module
         }
     }
 
+    /// <summary>Writes the gate as a PEFT folder, and every adapter as one below it, named as the adapter.</summary>
+    /// <param name="folder">Made if need be; files in it are overwritten, each only when complete.</param>
+    /// <param name="baseModel">The base model's name; null: none.</param>
+    /// <exception cref="NotSupportedException">The gate has an option that PEFT's configuration cannot say.</exception>
+    /// <exception cref="IOException">A file cannot be written.</exception>
+    public void Save(string folder, string? baseModel = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        LoraFiles.Save(this, _lora(), folder, baseModel);
+    }
+
+    /// <summary>Puts the adapters of a PEFT folder on a model, under the gate that lies beside them.</summary>
+    /// <param name="model">The model; it stays the caller's.</param>
+    /// <param name="folder">The gate's folder; its adapters lie below it.</param>
+    /// <param name="options">Null: the defaults.</param>
+    /// <returns>The adapters and the gate, both the caller's.</returns>
+    /// <exception cref="InvalidDataException">The gate or an adapter is damaged or does not fit the model; see <see cref="LoraModel.Load"/>. The model is as it was.</exception>
+    /// <exception cref="IOException">A file is missing or cannot be read.</exception>
+    public static (LoraModel Lora, XLoraMixer Mixer) Load(nn.Module model, string folder, LoraLoadOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        return LoraFiles.LoadGate(model, folder, options ?? new LoraLoadOptions());
+    }
+
     /// <summary>The scalings of one layer as a routing on the host, tokens by adapters, for statistics, logs and reports.</summary>
     /// <param name="scalings">[..., L, n], from <see cref="run"/>.</param>
     /// <param name="layer">0..L - 1.</param>
