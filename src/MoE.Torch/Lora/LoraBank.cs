@@ -111,6 +111,9 @@ public abstract class LoraBank : nn.Module
             WeightedLoraMix weighted => Weighted(input, output, weighted),
             RowLoraMix rows => Rows(input, output, rows),
             ScaledLoraMix scaled => Scaled(input, output, scaled),
+            CombinedLoraMix combined => Combined(input, output, combined),
+            RoutedLoraMix routed => Scaled(input, output, new ScaledLoraMix(Routed(input, routed))),
+            ArrowLoraMix arrow => Scaled(input, output, new ScaledLoraMix(Arrow(input, arrow))),
             _ => throw new ArgumentException($"mix is a {mix.GetType().Name}; must be one of the library's", nameof(mix)),
         };
         return (ReferenceEquals(result, output) ? output.alias() : result).MoveToOuterDisposeScope();
@@ -154,6 +157,7 @@ public abstract class LoraBank : nn.Module
     private Tensor Rows(Tensor input, Tensor output, RowLoraMix mix)
     {
         TensorGuard.Vector(mix.Adapters, input.dim() == 0 ? 0 : input.shape[0], ScalarType.Int64, nameof(mix));
+        if (Grouped is not null && GroupedRowsOf.Run(Grouped, input, output, mix.Adapters) is { } grouped) return grouped;
         var sum = output;
         for (int i = 0; i < _names.Count; i++)
         {
@@ -164,6 +168,72 @@ public abstract class LoraBank : nn.Module
         }
 
         return sum;
+    }
+
+    private Tensor Combined(Tensor input, Tensor output, CombinedLoraMix mix)
+    {
+        if (this is not LinearLoraBank) throw new ArgumentException($"{GetName()} does not combine factors by row; only linear layers do", nameof(mix));
+        var weights = mix.Weights;
+        if (weights.dim() != 2 || input.dim() < 2 || weights.shape[0] != input.shape[0] || weights.shape[1] != _names.Count)
+            throw new ArgumentException($"weights has shape {TensorGuard.Shape(weights)}; must be [{(input.dim() == 0 ? 0 : input.shape[0])}, {_names.Count}], rows by adapters", nameof(mix));
+        var first = Spec(_names[0]);
+        if (_names.FirstOrDefault(n => Spec(n).Rank != first.Rank || Spec(n).Scale != first.Scale || Spec(n).Magnitude) is { } other)
+            throw new ArgumentException($"adapter {other} ({Spec(other)}) and {_names[0]} ({first}) cannot be combined: rank and scale must be equal, and there must be no magnitude", nameof(mix));
+        var a = einsum("bn,nri->bri", weights.to(BaseWeight.dtype), stack([.. _names.Select(n => (Tensor)A(n))], 0));
+        var b = einsum("bn,nor->bor", weights.to(BaseWeight.dtype), stack([.. _names.Select(n => (Tensor)B(n))], 0));
+        var rows = Dropped(_names[0], input).reshape(input.shape[0], -1, input.shape[^1]);
+        return output + rows.bmm(a.transpose(1, 2)).bmm(b.transpose(1, 2)).mul(first.Scale).reshape(output.shape).to(output.dtype);
+    }
+
+    private Tensor Routed(Tensor input, RoutedLoraMix mix)
+    {
+        RequireLinear(nameof(mix));
+        using var scope = NewDisposeScope();
+        var routing = mix.Route(input.reshape(-1, input.shape[^1]));
+        if (routing.ExpertCount != _names.Count) throw new ArgumentException($"the gate routes to {routing.ExpertCount}; must be {_names.Count}, one per adapter", nameof(mix));
+        return LoraRouting.scalings(routing).view([.. input.shape[..^1], _names.Count]).MoveToOuterDisposeScope();
+    }
+
+    private Tensor Arrow(Tensor input, ArrowLoraMix mix)
+    {
+        RequireLinear(nameof(mix));
+        TensorGuard.Matrix(mix.Prototypes, input.shape[^1], nameof(mix));
+        if (mix.Prototypes.shape[0] != _names.Count) throw new ArgumentException($"prototypes has shape {TensorGuard.Shape(mix.Prototypes)}; must be [{_names.Count}, {input.shape[^1]}]", nameof(mix));
+        if (mix.TopK < 1 || mix.TopK > _names.Count) throw new ArgumentOutOfRangeException(nameof(mix), mix.TopK, $"top k must be in 1..{_names.Count}");
+        if (!(mix.Temperature > 0 && double.IsFinite(mix.Temperature))) throw new ArgumentOutOfRangeException(nameof(mix), mix.Temperature, "the temperature must be positive and finite");
+        using var scope = NewDisposeScope();
+        var similar = nn.functional.linear(input.to(mix.Prototypes.dtype), mix.Prototypes).abs();
+        var (best, at) = Selection.TopK(similar, mix.TopK, TieRule.LowestIndex);
+        return zeros_like(similar).scatter(-1, at, best.div(mix.Temperature).softmax(-1)).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The input direction that an adapter changes most, [in], of unit length; its sign means nothing.</summary>
+    internal Tensor Prototype(string name)
+    {
+        RequireLinear(nameof(name));
+        using var guard = no_grad();
+        using var scope = NewDisposeScope();
+        // B A = B R^T Q^T with A^T = Q R: the right singular vectors are Q times those of the small matrix B R^T.
+        var (q, r) = linalg.qr(A(name).t().to(ScalarType.Float64));
+        var (_, _, vh) = linalg.svd(B(name).to(ScalarType.Float64).matmul(r.t()), fullMatrices: false);
+        return q.matmul(vh.select(0, 0)).to(A(name).dtype).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Copies of the adapters for rows with adapters of their own, or null.</summary>
+    internal GroupedLora? Grouped { get; set; }
+
+    /// <summary>Takes in an adapter of given factors.</summary>
+    internal void Add(string name, LoraSpec spec, Tensor a, Tensor b)
+    {
+        Add(name, spec);
+        using var guard = no_grad();
+        A(name).copy_(a);
+        B(name).copy_(b);
+    }
+
+    private void RequireLinear(string name)
+    {
+        if (this is not LinearLoraBank) throw new ArgumentException($"{GetName()} does not choose adapters by its input; only linear layers do", name);
     }
 
     private Tensor Scaled(Tensor input, Tensor output, ScaledLoraMix mix)

@@ -121,6 +121,80 @@ public sealed class LoraModel : nn.Module
         return lora;
     }
 
+    /// <summary>Adds an adapter that is a merge of others, in every layer. It has scale one and acts as any other.</summary>
+    /// <param name="name">Not empty, without dots, not yet taken.</param>
+    /// <param name="parts">Adapters and weights, at least one; a weight may be negative.</param>
+    /// <param name="spec">The rule; null: linear.</param>
+    /// <param name="noise">What DARE drops, by the name <c>LAYER.ADAPTER.A.merge</c>, <c>.B.merge</c>, or of weight changes <c>LAYER.ADAPTER.merge</c>; a value is kept where the uniform draw is below the density.</param>
+    /// <exception cref="SpecException">The spec has problems.</exception>
+    /// <exception cref="KeyNotFoundException">There is no such adapter.</exception>
+    /// <exception cref="ArgumentException">The name cannot be used, ranks differ where they must not, a part has a magnitude, or a layer is of stacked weights. No layer is changed.</exception>
+    /// <exception cref="InvalidOperationException">Adapters are merged into the base, or DARE has no noise.</exception>
+    public void AddMerged(string name, IReadOnlyList<KeyValuePair<string, double>> parts, LoraMergeSpec? spec = null, INoiseSource? noise = null)
+    {
+        ArgumentNullException.ThrowIfNull(parts);
+        RefuseMerged();
+        spec = (spec ?? new LoraMergeSpec()).Checked();
+        if (string.IsNullOrEmpty(name) || name.Contains('.', StringComparison.Ordinal) || Adapters.Contains(name)) throw new ArgumentException($"name = {name}: must not be empty, hold a dot or be taken", nameof(name));
+        if (parts.Count == 0) throw new ArgumentException("parts is empty; must hold at least one", nameof(parts));
+        var problems = new List<string>();
+        foreach (var (part, weight) in parts)
+        {
+            if (!double.IsFinite(weight)) problems.Add($"the weight of {part} is {weight}; must be finite");
+        }
+
+        if (parts.Select(static p => p.Key).Distinct(StringComparer.Ordinal).Count() != parts.Count) problems.Add("an adapter is named twice");
+        foreach (string layer in _wrapped)
+        {
+            var bank = Layer(layer);
+            if (bank is StackedLoraBank) problems.Add($"{layer} is of stacked weights, whose factors cannot be merged");
+            var specs = parts.Select(p => bank.Spec(p.Key)).ToArray();
+            if (specs.Any(static s => s.Magnitude)) problems.Add($"{layer}: a part has a magnitude");
+            if (spec.Kind != LoraMergeKind.Concatenate && spec.SvdRank is null && specs.Select(static s => s.Rank).Distinct().Count() > 1) problems.Add($"{layer}: ranks are {string.Join(", ", specs.Select(static s => s.Rank))}; must be equal, or use concatenation or a rank to cut to");
+        }
+
+        if (problems.Count > 0) throw new ArgumentException(string.Join("; ", problems), nameof(parts));
+        using var scope = NewDisposeScope();
+        var merged = _wrapped.Select(layer => LoraMerge.Of(Layer(layer), parts, spec, layer, noise)).ToArray();
+        for (int i = 0; i < merged.Length; i++)
+        {
+            var (a, b) = merged[i];
+            int rank = checked((int)a.shape[0]);
+            Layer(_wrapped[i]).Add(name, new LoraSpec { Rank = rank, Alpha = rank }, a, b);
+        }
+    }
+
+    /// <summary>Mixes of Arrow for every layer, from the adapters as they are now; give them to <see cref="SetLayerMixes"/>.</summary>
+    /// <param name="topK">Adapters per position, 1..n.</param>
+    /// <param name="temperature">Of the softmax, positive.</param>
+    /// <exception cref="ArgumentException">A layer is not linear.</exception>
+    public IReadOnlyList<LoraMix> ArrowMixes(int topK = 3, double temperature = 1)
+    {
+        using var scope = NewDisposeScope();
+        return [.. _wrapped.Select(layer => new ArrowLoraMix(stack([.. Adapters.Select(name => Layer(layer).Prototype(name))], 0).MoveToOuterDisposeScope(), topK, temperature))];
+    }
+
+    /// <summary>
+    /// Takes copies of the adapters of linear layers for batches whose rows use different ones: without gradients, single precision on the CPU, a <see cref="RowLoraMix"/> then runs as grouped products on the managed kernels
+    /// (<see cref="GroupedLora"/>) instead of adapter by adapter. Later changes of the adapters are not seen until it is called again.
+    /// </summary>
+    public void Serve()
+    {
+        foreach (string layer in _wrapped)
+        {
+            var bank = Layer(layer);
+            bank.Grouped = bank is LinearLoraBank && bank.Names.All(n => !bank.Spec(n).Magnitude)
+                ? new GroupedLora(checked((int)bank.BaseWeight.shape[1]), checked((int)bank.BaseWeight.shape[0]), [.. bank.Names.Select(n => (bank.Spec(n), new ReadOnlyMemory<float>(HostReads.Single(bank.A(n))), new ReadOnlyMemory<float>(HostReads.Single(bank.B(n)))))])
+                : null;
+        }
+    }
+
+    /// <summary>Lets go of the copies of <see cref="Serve"/>.</summary>
+    public void EndServing()
+    {
+        foreach (string layer in _wrapped) Layer(layer).Grouped = null;
+    }
+
     internal IReadOnlyList<LoraSite> Sites => _sites;
 
     /// <summary>The adapters of a layer.</summary>
