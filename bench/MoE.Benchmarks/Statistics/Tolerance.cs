@@ -20,7 +20,7 @@ public readonly record struct Tolerance(double Absolute, double Relative, double
         if (@case.DType != "fp32") throw new NotSupportedException($"{@case}: no tolerance is set for {@case.DType}");
         return @case.Mode switch
         {
-            BenchMode.Infer => Layer,
+            BenchMode.Infer or BenchMode.Lora => Layer,
             BenchMode.Train => Training,
             _ => RoutingWeights,
         };
