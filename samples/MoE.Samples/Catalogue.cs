@@ -1,6 +1,7 @@
 using MoE.Samples.Extending;
 using MoE.Samples.Frame;
 using MoE.Samples.Papers.Quickstart;
+using MoE.Samples.Papers.XLora;
 
 namespace MoE.Samples;
 
@@ -11,6 +12,7 @@ public static class Catalogue
     public static IReadOnlyList<Reproduction> All { get; } =
     [
         new QuickstartSample(),
+        new XLoraSample(),
         OwnGate.Sample,
         OwnExpert.Sample,
         OwnModel.Sample,

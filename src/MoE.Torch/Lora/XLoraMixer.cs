@@ -32,6 +32,12 @@ public sealed class XLoraMixer : nn.Module
     /// <summary>The classifier.</summary>
     public XLoraClassifier Classifier => classifier;
 
+    /// <summary>Paths of the layers, in the order of the scalings.</summary>
+    public IReadOnlyList<string> Layers => _lora().Wrapped;
+
+    /// <summary>The scalings are averaged over each sequence: one decision for all its tokens, which sees the whole sequence. For comparison; the paper decides token by token.</summary>
+    public bool BySequence { get; set; }
+
     /// <summary>Runs the model with mixed adapters.</summary>
     /// <param name="hidden">Runs the model and gives its last hidden state, [B, T, D].</param>
     /// <param name="run">Runs the model and gives its output.</param>
@@ -49,7 +55,9 @@ public sealed class XLoraMixer : nn.Module
             lora.Mix = pass == 0 ? LoraMix.None : new WeightedLoraMix(lora.Adapters.ToDictionary(static a => a, _ => pass));
             Tensor state;
             using (no_grad()) state = hidden();
-            var scalings = XLora.effective_scalings(classifier.call(state.detach()), spec.TopK, spec.SoftmaxKept, spec.SoftmaxAcrossTokens);
+            var given = classifier.call(state.detach());
+            if (BySequence) given = given.mean([-3L], keepdim: true).expand(given.shape);
+            var scalings = XLora.effective_scalings(given, spec.TopK, spec.SoftmaxKept, spec.SoftmaxAcrossTokens);
             lora.SetLayerMixes([.. Enumerable.Range(0, spec.Layers).Select(l => new ScaledLoraMix(scalings.select(-2, l), spec.GlobalWeight))]);
             return (run().MoveToOuterDisposeScope(), scalings.MoveToOuterDisposeScope());
         }

@@ -1,0 +1,87 @@
+using System.Text.Json;
+using MoE.Samples.Data;
+using MoE.Samples.Frame;
+
+namespace MoE.Samples.Language;
+
+/// <summary>Real texts of several kinds: from the data sets where they are, otherwise the translated messages of the installed .NET SDK.</summary>
+/// <param name="Domains">At least two.</param>
+/// <param name="Origin">Where they come from, in words.</param>
+public sealed record TextCorpus(IReadOnlyList<TextDomain> Domains, string Origin)
+{
+    private const string Code = "mbxp-code";
+
+    /// <summary>Plays, sums in words, C# and Python.</summary>
+    /// <exception cref="MissingDataException">Neither the data sets nor an SDK with translations are there.</exception>
+    /// <exception cref="InvalidDataException">A file is damaged.</exception>
+    public static TextCorpus Mixed(DataFolders data)
+    {
+        string?[] files = [data.Find("tinyshakespeare", "input.txt"), data.Find("gsm8k", "train.jsonl"), data.Find("gsm8k", "test.jsonl"), data.Find(Code, "mbcsp_release_v1.2.jsonl"), data.Find(Code, "mbpp_release_v1.jsonl")];
+        if (files.Any(static f => f is null)) return SdkMessages.Corpus(["de", "fr", "cs", "tr"], "tinyshakespeare, gsm8k and mbxp-code are not there");
+        return new(
+            [
+                Plays(File.ReadAllText(files[0]!)),
+                new("sums", [.. Lines(files[1]!).Select(Sum)], [.. Lines(files[2]!).Select(Sum)]),
+                Program("csharp", files[3]!),
+                Program("python", files[4]!),
+            ],
+            "plays of Shakespeare (tinyshakespeare), sums in words (gsm8k), the same small programs in C# and Python (mbxp-code)");
+    }
+
+    /// <summary>The same small programs in five languages.</summary>
+    /// <exception cref="MissingDataException">Neither the data set nor an SDK with translations are there.</exception>
+    /// <exception cref="InvalidDataException">A file is damaged.</exception>
+    public static TextCorpus Programs(DataFolders data)
+    {
+        (string Name, string File)[] languages = [("cpp", "mbcpp_release_v1.2.jsonl"), ("php", "mbphp_release_v1.2.jsonl"), ("javascript", "mbjsp_release_v1.2.jsonl"), ("csharp", "mbcsp_release_v1.2.jsonl"), ("java", "mbjp_release_v1.2.jsonl")];
+        if (languages.Any(l => data.Find(Code, l.File) is null)) return SdkMessages.Corpus(["de", "fr", "cs", "tr", "es"], "mbxp-code is not there");
+        return new([.. languages.Select(l => Program(l.Name, data.Find(Code, l.File)!))], "the same small programs in C++, PHP, JavaScript, C# and Java (mbxp-code)");
+    }
+
+    private static TextDomain Plays(string text)
+    {
+        // Speeches are apart by an empty line; the last tenth is held out.
+        string[] speeches = [.. text.Split("\n\n", StringSplitOptions.RemoveEmptyEntries).Chunk(12).Select(static c => string.Join("\n\n", c) + "\n\n")];
+        int held = Math.Max(1, speeches.Length / 10);
+        return new("plays", speeches[..^held], speeches[^held..]);
+    }
+
+    private static TextDomain Program(string name, string file)
+    {
+        var train = new List<string>();
+        var heldOut = new List<string>();
+        foreach (var row in Lines(file))
+        {
+            // A task is on the same side in all languages: its words are no help.
+            string id = Text(row, "task_id");
+            if (!int.TryParse(id[(id.IndexOf('/', StringComparison.Ordinal) + 1)..], out int number)) throw new InvalidDataException($"{file}: task_id {id} has no number");
+            string text = Text(row, "prompt").TrimStart() + Text(row, "canonical_solution") + "\n\n";
+            (number % 5 == 0 ? heldOut : train).Add(text);
+        }
+
+        return new(name, train, heldOut);
+    }
+
+    private static string Sum(JsonElement row) => $"{Text(row, "question")}\n{Text(row, "answer")}\n\n";
+
+    private static string Text(JsonElement row, string name) => row.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString()! : "";
+
+    private static IEnumerable<JsonElement> Lines(string file)
+    {
+        foreach (string line in File.ReadLines(file))
+        {
+            if (line.Length == 0) continue;
+            JsonElement row;
+            try
+            {
+                row = JsonElement.Parse(line);
+            }
+            catch (JsonException e)
+            {
+                throw new InvalidDataException($"{file}: {e.Message}", e);
+            }
+
+            yield return row;
+        }
+    }
+}
