@@ -1,6 +1,7 @@
 using MoE.Samples.Extending;
 using MoE.Samples.Frame;
 using MoE.Samples.Papers.Quickstart;
+using MoE.Samples.Papers.SteloCoder;
 using MoE.Samples.Papers.XLora;
 
 namespace MoE.Samples;
@@ -12,6 +13,7 @@ public static class Catalogue
     public static IReadOnlyList<Reproduction> All { get; } =
     [
         new QuickstartSample(),
+        new SteloCoderSample(),
         new XLoraSample(),
         OwnGate.Sample,
         OwnExpert.Sample,

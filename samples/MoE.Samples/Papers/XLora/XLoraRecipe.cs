@@ -18,13 +18,13 @@ public sealed record XLoraRecipe(BaseRecipe Base, int Seeds, int AdapterSteps, i
     public double AdapterRate { get; init; } = 0.005;
 
     /// <summary>Rate of the gate.</summary>
-    public double GateRate { get; init; } = 0.003;
+    public double GateRate { get; init; } = 0.01;
 
     /// <summary>Width of the gate's hidden layer.</summary>
     public int GateWidth { get; init; } = 64;
 
     /// <summary>Under three minutes once the base model is there.</summary>
-    public static XLoraRecipe Quick { get; } = new(new BaseRecipe(new TransformerSize(96, 2, 4, 128), 0, 400, 12, 0.003), Seeds: 2, AdapterSteps: 60, GateSteps: 70, Batch: 12, Windows: 24);
+    public static XLoraRecipe Quick { get; } = new(new BaseRecipe(new TransformerSize(96, 2, 4, 128), 0, 2000, 12, 0.003), Seeds: 2, AdapterSteps: 90, GateSteps: 120, Batch: 10, Windows: 24);
 
     /// <summary>A larger base, longer training, more seeds.</summary>
     public static XLoraRecipe Paper { get; } = new(new BaseRecipe(new TransformerSize(128, 3, 4, 128), 0, 2500, 16, 0.003), Seeds: 5, AdapterSteps: 300, GateSteps: 300, Batch: 16, Windows: 96);
