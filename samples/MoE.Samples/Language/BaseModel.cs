@@ -7,12 +7,12 @@ namespace MoE.Samples.Language;
 /// <summary>How a base model is trained.</summary>
 /// <param name="Size">Sizes.</param>
 /// <param name="Merges">Pairs of the tokenizer; 0: characters.</param>
-/// <param name="Steps">Training steps on all domains alike.</param>
+/// <param name="Steps">Training steps on the general text.</param>
 /// <param name="Batch">Windows per step.</param>
 /// <param name="Rate">Learning rate.</param>
 public sealed record BaseRecipe(TransformerSize Size, int Merges, int Steps, int Batch, double Rate);
 
-/// <summary>A base model trained on all domains of a corpus alike, with its tokens.</summary>
+/// <summary>A base model trained on the general text of a corpus, with its tokens.</summary>
 public sealed class BaseModel : IDisposable
 {
     private BaseModel(TextCorpus corpus, BaseRecipe recipe, Tokenizer tokenizer, TinyTransformer model, bool cached)
@@ -58,7 +58,7 @@ public sealed class BaseModel : IDisposable
     /// <summary>Trains it, or takes it from the cache. It is one for all seeds.</summary>
     public static BaseModel Make(TextCorpus corpus, BaseRecipe recipe, LanguageCache cache, Action<double> progress)
     {
-        var tokenizer = Tokenizer.Learn(corpus.Domains.SelectMany(static d => d.Train.Take(400)), recipe.Merges);
+        var tokenizer = Tokenizer.Learn(corpus.Domains.SelectMany(static d => d.Train.Take(400)).Concat(corpus.General.Take(400)), recipe.Merges);
         manual_seed(20260107);
         var model = new TinyTransformer(tokenizer.Count, recipe.Size);
         string? place = cache.Place("base", Fingerprint(corpus, recipe));
@@ -68,9 +68,10 @@ public sealed class BaseModel : IDisposable
         try
         {
             var random = new Random(20260107);
+            var general = TokenWindows.Of(tokenizer, corpus.General, recipe.Size.Context);
             LanguageTraining.Train([.. model.parameters()], recipe.Steps, recipe.Rate, _ =>
             {
-                var batch = made.Draw(random, recipe.Batch);
+                var batch = TokenWindows.Batch([.. Enumerable.Range(0, recipe.Batch).Select(_ => general.Draw(random).ToArray())]);
                 return LanguageTraining.Loss(model.call(LanguageTraining.Inputs(batch)), batch);
             }, progress);
             LanguageCache.Save(place, model);
@@ -96,7 +97,7 @@ public sealed class BaseModel : IDisposable
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData(Encoding.UTF8.GetBytes($"{recipe} {corpus.Origin}"));
-        foreach (var text in corpus.Domains.SelectMany(static d => d.Train.Concat(d.HeldOut).Prepend(d.Name))) hash.AppendData(Encoding.UTF8.GetBytes(text));
+        foreach (var text in corpus.Domains.SelectMany(static d => d.Train.Concat(d.HeldOut).Prepend(d.Name)).Concat(corpus.General)) hash.AppendData(Encoding.UTF8.GetBytes(text));
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 }

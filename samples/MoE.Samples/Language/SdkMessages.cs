@@ -12,14 +12,15 @@ internal static class SdkMessages
     private const int MostCharacters = 400_000;
 
     /// <summary>The messages in some languages, a fifth held out; the same messages in each.</summary>
+    /// <param name="general">Names of the folders of translations for the base model.</param>
     /// <param name="languages">Names of the folders of translations.</param>
     /// <param name="why">Why this text is taken, for the words about it.</param>
-    public static TextCorpus Corpus(IReadOnlyList<string> languages, string why)
+    public static TextCorpus Corpus(IReadOnlyList<string> general, IReadOnlyList<string> languages, string why)
     {
         string? sdk = Folder();
-        string[] missing = sdk is null ? [.. languages] : [.. languages.Where(l => !Directory.Exists(Path.Combine(sdk, l)))];
+        string[] missing = sdk is null ? [.. languages] : [.. general.Concat(languages).Where(l => !Directory.Exists(Path.Combine(sdk, l)))];
         if (missing.Length > 0) throw new MissingDataException($"{why}, and no .NET SDK with translations ({string.Join(", ", missing)}) lies beside the runtime; get the data sets, or install the SDK");
-        return new([.. languages.Select(l => Domain(sdk!, l))], $"messages of the .NET SDK in {string.Join(", ", languages)}, because {why}");
+        return new([.. general.SelectMany(l => Domain(sdk!, l).Train)], [.. languages.Select(l => Domain(sdk!, l))], $"messages of the .NET SDK in {string.Join(", ", languages)}, because {why}; the base learns from those in {string.Join(" and ", general)}");
     }
 
     private static string? Folder()

@@ -5,9 +5,10 @@ using MoE.Samples.Frame;
 namespace MoE.Samples.Language;
 
 /// <summary>Real texts of several kinds: from the data sets where they are, otherwise the translated messages of the installed .NET SDK.</summary>
+/// <param name="General">What the base model learns from: other texts than the domains.</param>
 /// <param name="Domains">At least two.</param>
 /// <param name="Origin">Where they come from, in words.</param>
-public sealed record TextCorpus(IReadOnlyList<TextDomain> Domains, string Origin)
+public sealed record TextCorpus(IReadOnlyList<string> General, IReadOnlyList<TextDomain> Domains, string Origin)
 {
     private const string Code = "mbxp-code";
 
@@ -16,16 +17,17 @@ public sealed record TextCorpus(IReadOnlyList<TextDomain> Domains, string Origin
     /// <exception cref="InvalidDataException">A file is damaged.</exception>
     public static TextCorpus Mixed(DataFolders data)
     {
-        string?[] files = [data.Find("tinyshakespeare", "input.txt"), data.Find("gsm8k", "train.jsonl"), data.Find("gsm8k", "test.jsonl"), data.Find(Code, "mbcsp_release_v1.2.jsonl"), data.Find(Code, "mbpp_release_v1.jsonl")];
-        if (files.Any(static f => f is null)) return SdkMessages.Corpus(["de", "fr", "cs", "tr"], "tinyshakespeare, gsm8k and mbxp-code are not there");
+        string?[] files = [data.Find("tinyshakespeare", "input.txt"), data.Find("gsm8k", "train.jsonl"), data.Find("gsm8k", "test.jsonl"), data.Find(Code, "mbcsp_release_v1.2.jsonl"), data.Find(Code, "mbpp_release_v1.jsonl"), data.Find(Code, "mbphp_release_v1.2.jsonl"), data.Find(Code, "mbjsp_release_v1.2.jsonl")];
+        if (files.Any(static f => f is null)) return SdkMessages.Corpus(["es", "it"], ["de", "fr", "cs", "tr"], "tinyshakespeare, gsm8k and mbxp-code are not there");
         return new(
+            [.. Program("php", files[5]!).Train, .. Program("javascript", files[6]!).Train],
             [
                 Plays(File.ReadAllText(files[0]!)),
                 new("sums", [.. Lines(files[1]!).Select(Sum)], [.. Lines(files[2]!).Select(Sum)]),
                 Program("csharp", files[3]!),
                 Program("python", files[4]!),
             ],
-            "plays of Shakespeare (tinyshakespeare), sums in words (gsm8k), the same small programs in C# and Python (mbxp-code)");
+            "plays of Shakespeare (tinyshakespeare), sums in words (gsm8k), the same small programs in C# and Python (mbxp-code); the base learns from the programs in PHP and JavaScript");
     }
 
     /// <summary>The same small programs in five languages.</summary>
@@ -34,8 +36,9 @@ public sealed record TextCorpus(IReadOnlyList<TextDomain> Domains, string Origin
     public static TextCorpus Programs(DataFolders data)
     {
         (string Name, string File)[] languages = [("cpp", "mbcpp_release_v1.2.jsonl"), ("php", "mbphp_release_v1.2.jsonl"), ("javascript", "mbjsp_release_v1.2.jsonl"), ("csharp", "mbcsp_release_v1.2.jsonl"), ("java", "mbjp_release_v1.2.jsonl")];
-        if (languages.Any(l => data.Find(Code, l.File) is null)) return SdkMessages.Corpus(["de", "fr", "cs", "tr", "es"], "mbxp-code is not there");
-        return new([.. languages.Select(l => Program(l.Name, data.Find(Code, l.File)!))], "the same small programs in C++, PHP, JavaScript, C# and Java (mbxp-code)");
+        string? python = data.Find(Code, "mbpp_release_v1.jsonl");
+        if (python is null || languages.Any(l => data.Find(Code, l.File) is null)) return SdkMessages.Corpus(["it"], ["de", "fr", "cs", "tr", "es"], "mbxp-code is not there");
+        return new(Program("python", python).Train, [.. languages.Select(l => Program(l.Name, data.Find(Code, l.File)!))], "the same small programs in C++, PHP, JavaScript, C# and Java (mbxp-code); the base learns from those in Python");
     }
 
     private static TextDomain Plays(string text)

@@ -94,7 +94,7 @@ public sealed class SteloCoderSample : Reproduction
     }
 
     /// <summary>Parameters of an expert of StarCoder: 40 layers, D 6144, one key and value head of 128, MLP 24576, rank 4 on c_attn and both c_proj.</summary>
-    internal static long StarCoderExpert()
+    public static long StarCoderExpert()
     {
         var spec = new LoraSpec { Rank = 4, Alpha = 32 };
         return 40 * (spec.ParameterCount(6144, 6144 + 2 * 128) + spec.ParameterCount(6144, 6144) + spec.ParameterCount(24576, 6144));

@@ -195,7 +195,7 @@ public sealed record XLoraSeedRun
     }
 
     /// <summary>Tokens after the border until an adapter leads in four of five tokens running; the rest of the window where it never does.</summary>
-    internal static int Delayed(ReadOnlySpan<long> leaders, int adapter, int border)
+    public static int Delayed(ReadOnlySpan<long> leaders, int adapter, int border)
     {
         const int Run = 5, Enough = 4;
         for (int at = border; at + Run <= leaders.Length; at++)
