@@ -18,10 +18,10 @@ public sealed record SteloRecipe(BaseRecipe Base, int Seeds, int ExpertSteps, in
     public double ExpertRate { get; init; } = 0.003;
 
     /// <summary>Rate of the gate.</summary>
-    public double GateRate { get; init; } = 0.05;
+    public double GateRate { get; init; } = 0.03;
 
     /// <summary>Under three minutes once the base model is there.</summary>
-    public static SteloRecipe Quick { get; } = new(new BaseRecipe(new TransformerSize(96, 2, 4, 96), 500, 800, 12, 0.003), Seeds: 2, ExpertSteps: 60, GateSteps: 150, Batch: 8, Files: 60);
+    public static SteloRecipe Quick { get; } = new(new BaseRecipe(new TransformerSize(96, 2, 4, 96), 500, 1000, 12, 0.003), Seeds: 2, ExpertSteps: 60, GateSteps: 200, Batch: 8, Files: 60);
 
     /// <summary>A larger base, longer training, more seeds.</summary>
     public static SteloRecipe Paper { get; } = new(new BaseRecipe(new TransformerSize(128, 3, 4, 128), 500, 2500, 16, 0.003), Seeds: 5, ExpertSteps: 250, GateSteps: 600, Batch: 16, Files: 190);
