@@ -241,6 +241,7 @@ public abstract class LoraBank : nn.Module
         var scalings = mix.Scalings;
         if (scalings.dim() == 0 || scalings.shape[^1] != _names.Count)
             throw new ArgumentException($"scalings has shape {TensorGuard.Shape(scalings)}; must be [..., {_names.Count}], one per adapter", nameof(mix));
+        if (this is LinearLoraBank && _names.All(n => !Spec(n).Magnitude && !(training && Spec(n).Dropout > 0))) return Joined(input, output, mix);
         var sum = output;
         for (int i = 0; i < _names.Count; i++)
         {
@@ -252,6 +253,26 @@ public abstract class LoraBank : nn.Module
         }
 
         return sum;
+    }
+
+    // Without dropout a scaling can stand between A and B: then all adapters are one of the sum of their ranks, in two products.
+    private Tensor Joined(Tensor input, Tensor output, ScaledLoraMix mix)
+    {
+        var a = cat([.. _names.Select(n => (Tensor)A(n))], 0);
+        var b = cat([.. _names.Select(n => Spec(n).Scale * mix.GlobalWeight is var scale && scale == 1 ? B(n) : B(n).mul(scale))], 1);
+        var scalings = mix.Scalings.to(a.dtype);
+        var byRank = cat([.. _names.Select((n, i) => scalings.narrow(-1, i, 1).expand([.. scalings.shape[..^1], Spec(n).Rank]))], -1);
+        // A leading dimension that the scalings do not reach is shared.
+        byRank = OnRowsOf(byRank, input);
+        var hidden = nn.functional.linear(input.to(a.dtype), a);
+        return output + nn.functional.linear(hidden * byRank, b).to(output.dtype);
+    }
+
+    private static Tensor OnRowsOf(Tensor byRank, Tensor input)
+    {
+        OnRows(byRank.select(-1, 0), input);
+        int missing = (int)(input.dim() - byRank.dim());
+        return missing == 0 ? byRank : byRank.view([.. byRank.shape[..^1], .. Enumerable.Repeat(1L, missing), byRank.shape[^1]]);
     }
 
     private Tensor Update(string name, Tensor x, Tensor output)
