@@ -2,6 +2,8 @@ using MoE.Samples.Extending;
 using MoE.Samples.Frame;
 using MoE.Samples.Papers.Quickstart;
 using MoE.Samples.Papers.TopKGaussian;
+using MoE.Samples.Papers.SteloCoder;
+using MoE.Samples.Papers.XLora;
 
 namespace MoE.Samples;
 
@@ -13,6 +15,8 @@ public static class Catalogue
     [
         new QuickstartSample(),
         new TopKGaussianSample(),
+        new SteloCoderSample(),
+        new XLoraSample(),
         OwnGate.Sample,
         OwnExpert.Sample,
         OwnModel.Sample,

@@ -36,6 +36,7 @@ public sealed class PromiseTableTests
         Assert.Contains("train/B/fp32/T512/th1", full.Keys);
         Assert.Contains("infer/A/fp32/T16384/th1", full.Keys);
         Assert.Contains("infer/D512F512E256K8/fp32/T4096/th1", full.Keys);
+        Assert.Equal(["moe", "torch-lora-loop", "torch-lora-merged"], full["lora/D1024N64R16/fp32/T512/th1"]);
     }
 
     [Fact]

@@ -21,6 +21,13 @@ internal sealed class BoundContender : IDisposable
         return new BoundContender(new RouterModel(@case.Config, tokens), name, @case);
     }
 
+    /// <summary>A linear layer with adapters.</summary>
+    public static BoundContender Adapters(string name, string config, int tokens)
+    {
+        var @case = new BenchCase(BenchMode.Lora, BenchConfig.Named(config), "fp32", tokens, Threads: 1);
+        return new BoundContender(new AdapterModel(@case.Config, tokens), name, @case);
+    }
+
     /// <summary>A layer in inference.</summary>
     public static BoundContender Layer(string name, string config, int tokens, int threads)
     {

@@ -14,8 +14,8 @@ public sealed record BenchCase(BenchMode Mode, BenchConfig Config, string DType,
     /// <summary>The mode in reports.</summary>
     public string ModeName => Mode.ToString().ToLowerInvariant();
 
-    /// <summary>Floating-point operations of the experts' products: 6 T K D F forward, three times that with the two backward products; 0 for a router.</summary>
-    public double Flops => (Mode == BenchMode.Train ? 18.0 : 6.0) * Tokens * Config.Choices * Config.Width * Config.ExpertWidth;
+    /// <summary>Floating-point operations of the experts' products: 6 T K D F forward, three times that with the two backward products; of a linear layer with adapters 2 T D F + 4 T D r for equal widths; 0 for a router.</summary>
+    public double Flops => Mode == BenchMode.Lora ? 2.0 * Tokens * ((double)Config.Width * Config.ExpertWidth + (double)Config.Rank * (Config.Width + Config.ExpertWidth)) : (Mode == BenchMode.Train ? 18.0 : 6.0) * Tokens * Config.Choices * Config.Width * Config.ExpertWidth;
 
     /// <inheritdoc/>
     public override string ToString() => Name;

@@ -20,8 +20,17 @@ public sealed record BenchConfig(string Name, int Experts, int Choices, int Widt
     /// <summary>The routers that every size measures.</summary>
     public static IReadOnlyList<BenchConfig> Routers { get; } = [Router(8, 2), Router(64, 8), Router(128, 8), Router(256, 8)];
 
-    /// <summary>One of <see cref="Layers"/> or <see cref="Routers"/> by its name.</summary>
-    public static BenchConfig Named(string name) => Layers.Concat(Routers).Single(c => c.Name == name);
+    /// <summary>Rank of the adapters of a linear layer; 0: no such layer. E is then the number of adapters, K one, D the input's and F the output's width.</summary>
+    public int Rank { get; init; }
+
+    /// <summary>A linear layer with adapters.</summary>
+    public static BenchConfig Adapters(int width, int adapters, int rank) => new($"D{width}N{adapters}R{rank}", adapters, 1, width, width) { Rank = rank };
+
+    /// <summary>The linear layers with adapters that every size measures.</summary>
+    public static IReadOnlyList<BenchConfig> AdapterLayers { get; } = [Adapters(1024, 8, 16), Adapters(1024, 64, 16)];
+
+    /// <summary>One of <see cref="Layers"/>, <see cref="Routers"/> or <see cref="AdapterLayers"/> by its name.</summary>
+    public static BenchConfig Named(string name) => Layers.Concat(Routers).Concat(AdapterLayers).Single(c => c.Name == name);
 
     /// <summary>A router alone.</summary>
     public static BenchConfig Router(int experts, int choices) => new($"E{experts}K{choices}", experts, choices);

@@ -11,4 +11,7 @@ public enum BenchMode
 
     /// <summary>Logits to experts, weights and the stable order by expert.</summary>
     Router,
+
+    /// <summary>The forward pass of one linear layer whose rows use different low-rank adapters.</summary>
+    Lora,
 }

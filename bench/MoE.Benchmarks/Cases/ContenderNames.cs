@@ -18,6 +18,12 @@ public static class ContenderNames
     /// <summary>Softmax, top-k, normalise, stable sort and counts in TorchSharp.</summary>
     public const string TorchRouter = "torch-router";
 
+    /// <summary>The base product, then a loop over the adapters that have rows, as PEFT's mixed batches have it, in TorchSharp.</summary>
+    public const string TorchLoraLoop = "torch-lora-loop";
+
+    /// <summary>A merged weight for every adapter, made beforehand: a loop of full products, in TorchSharp.</summary>
+    public const string TorchLoraMerged = "torch-lora-merged";
+
     /// <summary>ONNX Runtime's com.microsoft::MoE.</summary>
     public const string OrtMoE = "ort-moe";
 

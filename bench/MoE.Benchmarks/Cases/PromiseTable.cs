@@ -10,6 +10,7 @@ public static class PromiseTable
     private static readonly string[] Inference = [Ours, TorchLoop, TorchSort, OrtMoE, OrtUnrolled];
     private static readonly string[] Training = [Ours, TorchLoop, TorchSort];
     private static readonly string[] Router = [Ours, TorchRouter];
+    private static readonly string[] Lora = [Ours, TorchLoraLoop, TorchLoraMerged];
     private static readonly BenchConfig[] ManyExperts = [.. new[] { 8, 16, 32, 64, 128, 256 }.Select(static e => BenchConfig.Square(512, e, 8))];
 
     /// <summary>The table.</summary>
@@ -27,6 +28,7 @@ public static class PromiseTable
         new(Full, Infer, BenchConfig.Layers, "bf16", [1, 16], ThreadRule.One, [Ours, TorchLoop, TorchSort]),
         new(Full, Train, [BenchConfig.B], "fp32", [512], ThreadRule.One, Training),
         new(Full, BenchMode.Router, BenchConfig.Routers, "fp32", [4096], ThreadRule.One, Router),
+        new(Full, BenchMode.Lora, BenchConfig.AdapterLayers, "fp32", [16, 64, 512, 4096], ThreadRule.One, Lora),
         new(Full, Infer, [BenchConfig.A], "fp32", [128, 256, 1024, 2048, 8192, 16384], ThreadRule.One, [Ours, TorchSort, OrtMoE, OrtUnrolled]),
         new(Full, Infer, ManyExperts, "fp32", [4096], ThreadRule.One, [Ours, TorchSort, OrtMoE, OrtUnrolled]),
         new(Full, Infer, [BenchConfig.B], "int8", [1, 16, 512], ThreadRule.One, [Ours, OrtQMoE]),

@@ -54,7 +54,7 @@ internal sealed class CompareRun : IDisposable
         cancellation.ThrowIfCancellationRequested();
         _view.Doing($"{config.Name}: weights and inputs");
         int maxTokens = cases.Max(static p => p.Case.Tokens);
-        using IBenchModel model = config.Width == 0 ? new RouterModel(config, maxTokens) : new LayerModel(config, maxTokens);
+        using IBenchModel model = config.Rank > 0 ? new AdapterModel(config, maxTokens) : config.Width == 0 ? new RouterModel(config, maxTokens) : new LayerModel(config, maxTokens);
         foreach (var sameContenders in cases.GroupBy(static p => (p.Case.Mode, p.Case.DType, p.Case.Threads)))
         {
             using var team = new Contenders(model, sameContenders.First().Case);

@@ -29,6 +29,7 @@ public sealed record SamplePlan
         {
             BenchMode.Router => new SamplePlan { Budget = TimeSpan.FromSeconds(1 * scale), MinSample = TimeSpan.FromMicroseconds(500) },
             BenchMode.Train => new SamplePlan { Budget = TimeSpan.FromSeconds(6 * scale), ColdCaches = true },
+            BenchMode.Lora => new SamplePlan { Budget = TimeSpan.FromSeconds(2 * scale), ColdCaches = true },
             _ => new SamplePlan { Budget = TimeSpan.FromSeconds(3 * scale), ColdCaches = true },
         };
     }

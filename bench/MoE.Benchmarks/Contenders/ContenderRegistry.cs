@@ -33,6 +33,18 @@ internal static class ContenderRegistry
         [(TorchRouter, "fp32")] = static (model, threads) => new TorchRouterChain(model, threads),
     };
 
+    private static readonly Dictionary<string, Func<AdapterModel, int, IContender>> Adapters = new()
+    {
+        [Ours] = static (model, threads) => new GroupedAdapters(model, threads),
+        [TorchLoraLoop] = static (model, threads) => new TorchAdapters(TorchLoraLoop, model, threads, merged: false),
+        [TorchLoraMerged] = static (model, threads) => new TorchAdapters(TorchLoraMerged, model, threads, merged: true),
+    };
+
+    /// <summary>Makes a contender for a linear layer with adapters.</summary>
+    /// <exception cref="NotSupportedException">There is none.</exception>
+    public static IContender Adapter(string contender, BenchCase @case, AdapterModel model) =>
+        @case.DType == "fp32" && Adapters.TryGetValue(contender, out var make) ? make(model, @case.Threads) : throw Unknown(contender, @case);
+
     /// <summary>Makes a contender for a layer.</summary>
     /// <exception cref="NotSupportedException">There is none.</exception>
     public static IContender Layer(string contender, BenchCase @case, LayerModel model) =>

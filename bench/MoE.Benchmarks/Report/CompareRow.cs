@@ -8,7 +8,7 @@ public sealed record CompareRow
     /// <summary>Name of the case.</summary>
     public required string Case { get; init; }
 
-    /// <summary>infer, train or router.</summary>
+    /// <summary>infer, train, router or lora.</summary>
     public required string Mode { get; init; }
 
     /// <summary>Name of the sizes.</summary>

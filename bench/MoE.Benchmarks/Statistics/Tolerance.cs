@@ -28,7 +28,7 @@ public readonly record struct Tolerance(double Absolute, double Relative, double
         ArgumentNullException.ThrowIfNull(@case);
         return (@case.Mode, @case.DType) switch
         {
-            (BenchMode.Infer, "fp32") => Layer,
+            (BenchMode.Infer or BenchMode.Lora, "fp32") => Layer,
             (BenchMode.Infer, "bf16") => Bfloat16,
             (BenchMode.Infer, "int8") => Int8,
             (BenchMode.Infer, "int4") => Int4,

@@ -19,6 +19,9 @@ public sealed class RunContext
     /// <summary>Where data sets are looked for.</summary>
     public DataFolders Data { get; init; } = new(null);
 
+    /// <summary>Where parts that cost much are kept from one run to the next; may be deleted at any time. Null: nothing is kept.</summary>
+    public string? Cache { get; init; }
+
     /// <summary>Where progress goes.</summary>
     public RunProgress Progress { get; init; } = RunProgress.None;
 

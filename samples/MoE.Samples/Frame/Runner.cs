@@ -24,7 +24,7 @@ public sealed class Runner(IAnsiConsole console, RunOptions options, Cancellatio
         Exception? problem = null;
         RunProgress.Show(console, sample.Title, progress =>
         {
-            context = new RunContext { Seed = options.Seed, Scale = options.Scale, Ablated = options.Ablated, Data = options.Data, Progress = progress, Cancellation = cancellation };
+            context = new RunContext { Seed = options.Seed, Scale = options.Scale, Ablated = options.Ablated, Data = options.Data, Cache = Path.Combine(options.Out, sample.Id, "cache"), Progress = progress, Cancellation = cancellation };
             try
             {
                 sample.Run(context, findings);

@@ -74,6 +74,9 @@ public sealed class StackedExperts : ExpertBank
     /// </summary>
     public bool ManagedKernels { get; set; } = true;
 
+    /// <summary>What adapters make of a weight of a name; null where none act. Changed weights use the composition of torch operations.</summary>
+    internal Func<string, Tensor, Tensor>? Adapted { get; set; }
+
     /// <inheritdoc/>
     /// <exception cref="ArgumentException">The rows have another width, number or type than the parameters and segments say.</exception>
     public override Tensor forward(Tensor rows_RD, ExpertSegments segments)
@@ -83,9 +86,9 @@ public sealed class StackedExperts : ExpertBank
         ArgumentNullException.ThrowIfNull(segments);
         if (segments.Experts != Experts || segments.Rows != rows_RD.shape[0])
             throw new ArgumentException($"segments has {segments.Experts} experts and {segments.Rows} rows; must have {Experts} and {rows_RD.shape[0]}", nameof(segments));
-        if (Managed(rows_RD, segments)) return _managed.Run(rows_RD, null, HostRoutes.Of(segments), [gate, up, down, gate_bias, up_bias, down_bias]);
+        if (Adapted is null && Managed(rows_RD, segments)) return _managed.Run(rows_RD, null, HostRoutes.Of(segments), [gate, up, down, gate_bias, up_bias, down_bias]);
         using var scope = NewDisposeScope();
-        var (gates, ups, downs) = (Each(gate), Each(up), Each(down));
+        var (gates, ups, downs) = (Each(Changed(nameof(gate), gate)), Each(Changed(nameof(up), up)), Each(Changed(nameof(down), down)));
         var (gateBiases, upBiases, downBiases) = (Each(gate_bias), Each(up_bias), Each(down_bias));
         var parts = new List<Tensor>();
         for (int e = 0; e < Experts; e++)
@@ -109,11 +112,13 @@ public sealed class StackedExperts : ExpertBank
     /// <summary>The whole of a layer's mixing on the managed kernels, or null where they do not serve: sum over the kept routes of weight times expert, [T, D].</summary>
     internal Tensor? Mixed(Tensor tokens_TD, RoutingTensors routing)
     {
-        if (!ManagedKernels || Special.Count > 0 || routing.Weights.dtype != ScalarType.Float32 || !TensorMemory.Is(tokens_TD) || !TensorMemory.Is(up)) return null;
+        if (Adapted is not null || !ManagedKernels || Special.Count > 0 || routing.Weights.dtype != ScalarType.Float32 || !TensorMemory.Is(tokens_TD) || !TensorMemory.Is(up)) return null;
         TensorGuard.Matrix(tokens_TD, Width, "rows");
         var routes = HostRoutes.Of(routing);
         return ManagedExperts.Serve(tokens_TD, up, routes.Routes.Length, routes.Busy) ? _managed.Run(tokens_TD, routing.Weights, routes, [gate, up, down, gate_bias, up_bias, down_bias]) : null;
     }
+
+    private Tensor? Changed(string name, Parameter? weight) => weight is null || Adapted is null ? weight : Adapted(name, weight);
 
     private bool Managed(Tensor rows_RD, ExpertSegments segments)
     {

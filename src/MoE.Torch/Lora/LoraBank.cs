@@ -57,6 +57,7 @@ public abstract class LoraBank : nn.Module
         if (string.IsNullOrEmpty(name) || name.Contains('.', StringComparison.Ordinal)) throw new ArgumentException($"name = {name}: must not be empty or hold a dot", nameof(name));
         if (_specs.ContainsKey(name)) throw new ArgumentException($"name = {name}: is already an adapter of this layer", nameof(name));
         if (spec.Magnitude && !SupportsMagnitude) throw new ArgumentException($"{GetName()} carries no adapters with a magnitude", nameof(spec));
+        if (spec.Dropout > 0 && !SupportsDropout) throw new ArgumentException($"{GetName()} carries no adapters with dropout", nameof(spec));
         using (no_grad())
         {
             var (a, b) = Factors(spec, generator);
@@ -99,7 +100,7 @@ public abstract class LoraBank : nn.Module
     /// <param name="mix">Which adapters act.</param>
     /// <returns>A tensor of the shape and type of the output; the output itself (an alias) where nothing acts.</returns>
     /// <exception cref="ArgumentException">The mix does not fit the layer or its input.</exception>
-    public Tensor apply(Tensor input, Tensor output, LoraMix mix)
+    public virtual Tensor apply(Tensor input, Tensor output, LoraMix mix)
     {
         ArgumentNullException.ThrowIfNull(input);
         ArgumentNullException.ThrowIfNull(output);
@@ -110,12 +111,17 @@ public abstract class LoraBank : nn.Module
             WeightedLoraMix weighted => Weighted(input, output, weighted),
             RowLoraMix rows => Rows(input, output, rows),
             ScaledLoraMix scaled => Scaled(input, output, scaled),
+            CombinedLoraMix combined => Combined(input, output, combined),
+            RoutedLoraMix routed => Scaled(input, output, new ScaledLoraMix(Routed(input, routed))),
+            ArrowLoraMix arrow => Scaled(input, output, new ScaledLoraMix(Arrow(input, arrow))),
             _ => throw new ArgumentException($"mix is a {mix.GetType().Name}; must be one of the library's", nameof(mix)),
         };
         return (ReferenceEquals(result, output) ? output.alias() : result).MoveToOuterDisposeScope();
     }
 
     private protected virtual bool SupportsMagnitude => true;
+
+    private protected virtual bool SupportsDropout => true;
 
     /// <summary>True where a scaling may multiply the input of A; otherwise it multiplies the output of B.</summary>
     private protected virtual bool ScalesInput => true;
@@ -151,6 +157,7 @@ public abstract class LoraBank : nn.Module
     private Tensor Rows(Tensor input, Tensor output, RowLoraMix mix)
     {
         TensorGuard.Vector(mix.Adapters, input.dim() == 0 ? 0 : input.shape[0], ScalarType.Int64, nameof(mix));
+        if (Grouped is not null && GroupedRowsOf.Run(Grouped, input, output, mix.Adapters) is { } grouped) return grouped;
         var sum = output;
         for (int i = 0; i < _names.Count; i++)
         {
@@ -163,11 +170,78 @@ public abstract class LoraBank : nn.Module
         return sum;
     }
 
+    private Tensor Combined(Tensor input, Tensor output, CombinedLoraMix mix)
+    {
+        if (this is not LinearLoraBank) throw new ArgumentException($"{GetName()} does not combine factors by row; only linear layers do", nameof(mix));
+        var weights = mix.Weights;
+        if (weights.dim() != 2 || input.dim() < 2 || weights.shape[0] != input.shape[0] || weights.shape[1] != _names.Count)
+            throw new ArgumentException($"weights has shape {TensorGuard.Shape(weights)}; must be [{(input.dim() == 0 ? 0 : input.shape[0])}, {_names.Count}], rows by adapters", nameof(mix));
+        var first = Spec(_names[0]);
+        if (_names.FirstOrDefault(n => Spec(n).Rank != first.Rank || Spec(n).Scale != first.Scale || Spec(n).Magnitude) is { } other)
+            throw new ArgumentException($"adapter {other} ({Spec(other)}) and {_names[0]} ({first}) cannot be combined: rank and scale must be equal, and there must be no magnitude", nameof(mix));
+        var a = einsum("bn,nri->bri", weights.to(BaseWeight.dtype), stack([.. _names.Select(n => (Tensor)A(n))], 0));
+        var b = einsum("bn,nor->bor", weights.to(BaseWeight.dtype), stack([.. _names.Select(n => (Tensor)B(n))], 0));
+        var rows = Dropped(_names[0], input).reshape(input.shape[0], -1, input.shape[^1]);
+        return output + rows.bmm(a.transpose(1, 2)).bmm(b.transpose(1, 2)).mul(first.Scale).reshape(output.shape).to(output.dtype);
+    }
+
+    private Tensor Routed(Tensor input, RoutedLoraMix mix)
+    {
+        RequireLinear(nameof(mix));
+        using var scope = NewDisposeScope();
+        var routing = mix.Route(input.reshape(-1, input.shape[^1]));
+        if (routing.ExpertCount != _names.Count) throw new ArgumentException($"the gate routes to {routing.ExpertCount}; must be {_names.Count}, one per adapter", nameof(mix));
+        return LoraRouting.scalings(routing).view([.. input.shape[..^1], _names.Count]).MoveToOuterDisposeScope();
+    }
+
+    private Tensor Arrow(Tensor input, ArrowLoraMix mix)
+    {
+        RequireLinear(nameof(mix));
+        TensorGuard.Matrix(mix.Prototypes, input.shape[^1], nameof(mix));
+        if (mix.Prototypes.shape[0] != _names.Count) throw new ArgumentException($"prototypes has shape {TensorGuard.Shape(mix.Prototypes)}; must be [{_names.Count}, {input.shape[^1]}]", nameof(mix));
+        if (mix.TopK < 1 || mix.TopK > _names.Count) throw new ArgumentOutOfRangeException(nameof(mix), mix.TopK, $"top k must be in 1..{_names.Count}");
+        if (!(mix.Temperature > 0 && double.IsFinite(mix.Temperature))) throw new ArgumentOutOfRangeException(nameof(mix), mix.Temperature, "the temperature must be positive and finite");
+        using var scope = NewDisposeScope();
+        var similar = nn.functional.linear(input.to(mix.Prototypes.dtype), mix.Prototypes).abs();
+        var (best, at) = Selection.TopK(similar, mix.TopK, TieRule.LowestIndex);
+        return zeros_like(similar).scatter(-1, at, best.div(mix.Temperature).softmax(-1)).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The input direction that an adapter changes most, [in], of unit length; its sign means nothing.</summary>
+    internal Tensor Prototype(string name)
+    {
+        RequireLinear(nameof(name));
+        using var guard = no_grad();
+        using var scope = NewDisposeScope();
+        // B A = B R^T Q^T with A^T = Q R: the right singular vectors are Q times those of the small matrix B R^T.
+        var (q, r) = linalg.qr(A(name).t().to(ScalarType.Float64));
+        var (_, _, vh) = linalg.svd(B(name).to(ScalarType.Float64).matmul(r.t()), fullMatrices: false);
+        return q.matmul(vh.select(0, 0)).to(A(name).dtype).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Copies of the adapters for rows with adapters of their own, or null.</summary>
+    internal GroupedLora? Grouped { get; set; }
+
+    /// <summary>Takes in an adapter of given factors.</summary>
+    internal void Add(string name, LoraSpec spec, Tensor a, Tensor b)
+    {
+        Add(name, spec);
+        using var guard = no_grad();
+        A(name).copy_(a);
+        B(name).copy_(b);
+    }
+
+    private void RequireLinear(string name)
+    {
+        if (this is not LinearLoraBank) throw new ArgumentException($"{GetName()} does not choose adapters by its input; only linear layers do", name);
+    }
+
     private Tensor Scaled(Tensor input, Tensor output, ScaledLoraMix mix)
     {
         var scalings = mix.Scalings;
         if (scalings.dim() == 0 || scalings.shape[^1] != _names.Count)
             throw new ArgumentException($"scalings has shape {TensorGuard.Shape(scalings)}; must be [..., {_names.Count}], one per adapter", nameof(mix));
+        if (this is LinearLoraBank && _names.All(n => !Spec(n).Magnitude && !(training && Spec(n).Dropout > 0))) return Joined(input, output, mix);
         var sum = output;
         for (int i = 0; i < _names.Count; i++)
         {
@@ -179,6 +253,26 @@ public abstract class LoraBank : nn.Module
         }
 
         return sum;
+    }
+
+    // Without dropout a scaling can stand between A and B: then all adapters are one of the sum of their ranks, in two products.
+    private Tensor Joined(Tensor input, Tensor output, ScaledLoraMix mix)
+    {
+        var a = cat([.. _names.Select(n => (Tensor)A(n))], 0);
+        var b = cat([.. _names.Select(n => Spec(n).Scale * mix.GlobalWeight is var scale && scale == 1 ? B(n) : B(n).mul(scale))], 1);
+        var scalings = mix.Scalings.to(a.dtype);
+        var byRank = cat([.. _names.Select((n, i) => scalings.narrow(-1, i, 1).expand([.. scalings.shape[..^1], Spec(n).Rank]))], -1);
+        // A leading dimension that the scalings do not reach is shared.
+        byRank = OnRowsOf(byRank, input);
+        var hidden = nn.functional.linear(input.to(a.dtype), a);
+        return output + nn.functional.linear(hidden * byRank, b).to(output.dtype);
+    }
+
+    private static Tensor OnRowsOf(Tensor byRank, Tensor input)
+    {
+        OnRows(byRank.select(-1, 0), input);
+        int missing = (int)(input.dim() - byRank.dim());
+        return missing == 0 ? byRank : byRank.view([.. byRank.shape[..^1], .. Enumerable.Repeat(1L, missing), byRank.shape[^1]]);
     }
 
     private Tensor Update(string name, Tensor x, Tensor output)
@@ -217,10 +311,7 @@ public abstract class LoraBank : nn.Module
 
     private void Change(LoraMix mix, int sign)
     {
-        if (mix is not WeightedLoraMix { Weights: var weights }) throw new ArgumentException($"mix is a {mix?.GetType().Name ?? "null"}; only a {nameof(WeightedLoraMix)} can be merged", nameof(mix));
-        foreach (string name in weights.Keys) Known(name);
-        if (weights.Any(w => Spec(w.Key).Magnitude) && (weights.Count != 1 || weights.Values.Single() != 1))
-            throw new ArgumentException("an adapter with a magnitude is merged alone, with weight one", nameof(mix));
+        var weights = Whole(mix);
         using var guard = no_grad();
         using var scope = NewDisposeScope();
         if (sign < 0 && weights.Count == 1 && Magnitude(weights.Keys.Single()) is { } magnitude)
@@ -230,6 +321,28 @@ public abstract class LoraBank : nn.Module
         }
 
         foreach (var (name, weight) in weights) BaseWeight.add_(delta_weight(name).mul(sign * weight).to(BaseWeight.dtype));
+    }
+
+    /// <summary>The base weight plus what a mix adds to it: experts combined before the product.</summary>
+    /// <param name="mix">The adapters and their weights; with a magnitude, one adapter of weight one.</param>
+    /// <returns>A tensor of the shape and type of the base weight; the weight itself (an alias) where nothing acts.</returns>
+    /// <exception cref="ArgumentException">The mix differs from row to row, or holds a magnitude among others.</exception>
+    public Tensor mixed_weight(LoraMix mix)
+    {
+        var weights = Whole(mix);
+        using var scope = NewDisposeScope();
+        var sum = BaseWeight;
+        foreach (var (name, weight) in weights) sum = sum + delta_weight(name).mul(weight).to(sum.dtype);
+        return (ReferenceEquals(sum, BaseWeight) ? sum.alias() : sum).MoveToOuterDisposeScope();
+    }
+
+    private IReadOnlyDictionary<string, double> Whole(LoraMix mix)
+    {
+        if (mix is not WeightedLoraMix { Weights: var weights }) throw new ArgumentException($"mix is a {mix?.GetType().Name ?? "null"}; only a {nameof(WeightedLoraMix)} can be merged", nameof(mix));
+        foreach (string name in weights.Keys) Known(name);
+        if (weights.Any(w => Spec(w.Key).Magnitude) && (weights.Count != 1 || weights.Values.Single() != 1))
+            throw new ArgumentException("an adapter with a magnitude is merged alone, with weight one", nameof(mix));
+        return weights;
     }
 
     private string Known(string name)

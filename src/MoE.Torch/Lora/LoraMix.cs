@@ -34,3 +34,23 @@ public sealed record RowLoraMix(Tensor Adapters) : LoraMix;
 /// <param name="Scalings">[..., n] over all adapters in the order they were added, with the leading dimensions of the layer's input; or [B, n] for one decision per row.</param>
 /// <param name="GlobalWeight">Multiplies all of them.</param>
 public sealed record ScaledLoraMix(Tensor Scalings, double GlobalWeight = 1) : LoraMix;
+
+/// <summary>
+/// A and B of all adapters combined before the product, a combination per row of the batch (experts in parameter space, as Poly mixes skills): A = sum_i w_i A_i, B = sum_i w_i B_i. Adapters must share rank and scale.
+/// Takes what gates for <see cref="ScaledLoraMix"/> give: [B, n]. Linear layers only.
+/// </summary>
+/// <param name="Weights">[B, n] over all adapters in the order they were added, B being the first dimension of the layer's input.</param>
+public sealed record CombinedLoraMix(Tensor Weights) : LoraMix;
+
+/// <summary>A gate of the library chooses among the adapters for every position, from the layer's own input: any <see cref="TorchGate"/> over as many experts as there are adapters.</summary>
+/// <param name="Route">[T, in] to a routing over the adapters in the order they were added.</param>
+public sealed record RoutedLoraMix(Func<Tensor, RoutingTensors> Route) : LoraMix;
+
+/// <summary>
+/// Arrow (Ostapenko et al. 2024): every adapter's prototype is the input direction that it changes most, the first right singular vector of B A; a position goes to the adapters whose prototypes have the largest absolute
+/// products with it, weighted by a softmax over them. No training. Make it with <see cref="LoraModel.ArrowMixes"/>. Linear layers only.
+/// </summary>
+/// <param name="Prototypes">[n, in], of unit length.</param>
+/// <param name="TopK">Adapters per position, 1..n.</param>
+/// <param name="Temperature">Of the softmax, positive.</param>
+public sealed record ArrowLoraMix(Tensor Prototypes, int TopK = 3, double Temperature = 1) : LoraMix;

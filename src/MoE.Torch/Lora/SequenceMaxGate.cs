@@ -35,12 +35,23 @@ public sealed class SequenceMaxGate : nn.Module<Tensor, Tensor>
     /// <exception cref="ArgumentException">A shape or type is wrong.</exception>
     public Tensor weights(Tensor embeddings, Tensor? padding)
     {
+        if (training) return soft_weights(embeddings, padding);
         using var scope = NewDisposeScope();
         var scores = Scores(embeddings, padding);
-        if (training) return scores.softmax(-1).MoveToOuterDisposeScope();
         using var guard = no_grad();
         var best = scores.argmax(-1, keepdim: true);
         return zeros_like(scores).scatter_(1, best, ones_like(best, dtype: scores.dtype)).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The softmax over the experts for each sequence, in training and evaluation alike.</summary>
+    /// <param name="embeddings">[B, T, D], T positive.</param>
+    /// <param name="padding">[B, T] bool, or null.</param>
+    /// <returns>[B, n].</returns>
+    /// <exception cref="ArgumentException">A shape or type is wrong.</exception>
+    public Tensor soft_weights(Tensor embeddings, Tensor? padding = null)
+    {
+        using var scope = NewDisposeScope();
+        return Scores(embeddings, padding).softmax(-1).MoveToOuterDisposeScope();
     }
 
     /// <summary>The expert of each sequence, to be kept while its continuation is decoded.</summary>

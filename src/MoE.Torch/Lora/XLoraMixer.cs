@@ -32,6 +32,12 @@ public sealed class XLoraMixer : nn.Module
     /// <summary>The classifier.</summary>
     public XLoraClassifier Classifier => classifier;
 
+    /// <summary>Paths of the layers, in the order of the scalings.</summary>
+    public IReadOnlyList<string> Layers => _lora().Wrapped;
+
+    /// <summary>The scalings are averaged over each sequence: one decision for all its tokens, which sees the whole sequence. For comparison; the paper decides token by token.</summary>
+    public bool BySequence { get; set; }
+
     /// <summary>Runs the model with mixed adapters.</summary>
     /// <param name="hidden">Runs the model and gives its last hidden state, [B, T, D].</param>
     /// <param name="run">Runs the model and gives its output.</param>
@@ -49,7 +55,9 @@ public sealed class XLoraMixer : nn.Module
             lora.Mix = pass == 0 ? LoraMix.None : new WeightedLoraMix(lora.Adapters.ToDictionary(static a => a, _ => pass));
             Tensor state;
             using (no_grad()) state = hidden();
-            var scalings = XLora.effective_scalings(classifier.call(state.detach()), spec.TopK, spec.SoftmaxKept, spec.SoftmaxAcrossTokens);
+            var given = classifier.call(state.detach());
+            if (BySequence) given = given.mean([-3L], keepdim: true).expand(given.shape);
+            var scalings = XLora.effective_scalings(given, spec.TopK, spec.SoftmaxKept, spec.SoftmaxAcrossTokens);
             lora.SetLayerMixes([.. Enumerable.Range(0, spec.Layers).Select(l => new ScaledLoraMix(scalings.select(-2, l), spec.GlobalWeight))]);
             return (run().MoveToOuterDisposeScope(), scalings.MoveToOuterDisposeScope());
         }
@@ -57,6 +65,31 @@ public sealed class XLoraMixer : nn.Module
         {
             lora.Mix = LoraMix.None;
         }
+    }
+
+    /// <summary>Writes the gate as a PEFT folder, and every adapter as one below it, named as the adapter.</summary>
+    /// <param name="folder">Made if need be; files in it are overwritten, each only when complete.</param>
+    /// <param name="baseModel">The base model's name; null: none.</param>
+    /// <exception cref="NotSupportedException">The gate has an option that PEFT's configuration cannot say.</exception>
+    /// <exception cref="IOException">A file cannot be written.</exception>
+    public void Save(string folder, string? baseModel = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        LoraFiles.Save(this, _lora(), folder, baseModel);
+    }
+
+    /// <summary>Puts the adapters of a PEFT folder on a model, under the gate that lies beside them.</summary>
+    /// <param name="model">The model; it stays the caller's.</param>
+    /// <param name="folder">The gate's folder; its adapters lie below it.</param>
+    /// <param name="options">Null: the defaults.</param>
+    /// <returns>The adapters and the gate, both the caller's.</returns>
+    /// <exception cref="InvalidDataException">The gate or an adapter is damaged or does not fit the model; see <see cref="LoraModel.Load"/>. The model is as it was.</exception>
+    /// <exception cref="IOException">A file is missing or cannot be read.</exception>
+    public static (LoraModel Lora, XLoraMixer Mixer) Load(nn.Module model, string folder, LoraLoadOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        return LoraFiles.LoadGate(model, folder, options ?? new LoraLoadOptions());
     }
 
     /// <summary>The scalings of one layer as a routing on the host, tokens by adapters, for statistics, logs and reports.</summary>

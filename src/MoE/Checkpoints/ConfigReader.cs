@@ -56,6 +56,67 @@ internal sealed class ConfigReader(JsonElement config, string path)
         return Refuse(key, value, rule, fallback ?? allowed[0]);
     }
 
+    /// <summary>Refuses at once an object that is of another kind.</summary>
+    public void Require(string key, string word, string what)
+    {
+        if (!config.TryGetProperty(key, out var value) || value.ValueKind != JsonValueKind.String || value.GetString() != word)
+            throw new InvalidDataException($"{what}: {path}{key} = {Text(value)}: must be {word}");
+    }
+
+    /// <summary>A text, or null where the key is absent or null.</summary>
+    public string? TextOrNull(string key)
+    {
+        if (!config.TryGetProperty(key, out var value) || value.ValueKind == JsonValueKind.Null) return null;
+        return value.ValueKind == JsonValueKind.String ? value.GetString() : Refuse<string?>(key, value, "must be a text or null", null);
+    }
+
+    /// <summary>Texts; empty where the key is absent or null. The flag tells a single text from a list.</summary>
+    public (bool Single, IReadOnlyList<string> Texts) Texts(string key)
+    {
+        const string Rule = "must be a text or a list of texts";
+        if (!config.TryGetProperty(key, out var value) || value.ValueKind == JsonValueKind.Null) return (false, []);
+        if (value.ValueKind == JsonValueKind.String) return (true, [value.GetString()!]);
+        if (value.ValueKind != JsonValueKind.Array) return Refuse<(bool, IReadOnlyList<string>)>(key, value, Rule, (false, []));
+        var texts = new List<string>();
+        foreach (var item in value.EnumerateArray())
+        {
+            if (item.ValueKind != JsonValueKind.String) return Refuse<(bool, IReadOnlyList<string>)>(key, item, Rule, (false, texts));
+            texts.Add(item.GetString()!);
+        }
+
+        return (false, texts);
+    }
+
+    /// <summary>An object of values of one kind by name; empty where the key is absent or null.</summary>
+    public IReadOnlyDictionary<string, T> Map<T>(string key, Func<ConfigReader, string, T> read)
+    {
+        var map = new Dictionary<string, T>(StringComparer.Ordinal);
+        if (!config.TryGetProperty(key, out var value) || value.ValueKind == JsonValueKind.Null) return map;
+        if (value.ValueKind != JsonValueKind.Object) return Refuse<IReadOnlyDictionary<string, T>>(key, value, "must be an object", map);
+        var reader = new ConfigReader(value, $"{path}{key}.");
+        foreach (var item in value.EnumerateObject()) map[item.Name] = read(reader, item.Name);
+        _problems.AddRange(reader._problems);
+        return map;
+    }
+
+    /// <summary>Notes a key that asks for what is not supported: anything but null, false and the empty.</summary>
+    public void Unsupported(string key, string rule)
+    {
+        if (!config.TryGetProperty(key, out var value)) return;
+        bool empty = value.ValueKind switch
+        {
+            JsonValueKind.Null or JsonValueKind.False => true,
+            JsonValueKind.Array => value.GetArrayLength() == 0,
+            JsonValueKind.Object => !value.EnumerateObject().Any(),
+            JsonValueKind.String => value.GetString() is "" or "none",
+            _ => false,
+        };
+        if (!empty) Refuse(key, value, rule, 0);
+    }
+
+    /// <summary>Notes a problem that a spec found, under the name of a key.</summary>
+    public void Note(string problem) => _problems.Add($"{path}{problem}");
+
     /// <summary>Layer indices, or null where the key is absent or null. Indices beyond the last layer are kept; they name no layer.</summary>
     public HashSet<int>? Indices(string key)
     {
