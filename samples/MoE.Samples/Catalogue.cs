@@ -1,6 +1,7 @@
 using MoE.Samples.Extending;
 using MoE.Samples.Frame;
 using MoE.Samples.Papers.Quickstart;
+using MoE.Samples.Papers.Temperature;
 using MoE.Samples.Papers.TopKGaussian;
 
 namespace MoE.Samples;
@@ -13,6 +14,7 @@ public static class Catalogue
     [
         new QuickstartSample(),
         new TopKGaussianSample(),
+        new TemperatureSample(),
         OwnGate.Sample,
         OwnExpert.Sample,
         OwnModel.Sample,
