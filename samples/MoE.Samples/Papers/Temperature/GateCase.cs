@@ -5,7 +5,7 @@ namespace MoE.Samples.Papers.Temperature;
 /// <summary>A gate with its true parameters, and how it is fitted.</summary>
 /// <param name="Activation">phi.</param>
 /// <param name="Truth">True parameters.</param>
-public sealed record GateCase(Activation Activation, Parameters Truth)
+public sealed record GateCase(GateActivation Activation, Parameters Truth)
 {
     /// <summary>The temperature is held at the truth.</summary>
     public bool PinsTemperature { get; init; }
@@ -19,11 +19,11 @@ public sealed record GateCase(Activation Activation, Parameters Truth)
     /// <summary>The five gates of the table.</summary>
     public static IReadOnlyList<GateCase> All { get; } =
     [
-        new(Activation.Identity, Parameters.True(3, 0.3, 0.5)),
-        new(Activation.Relu, Parameters.True(3, -1, 0.5)),
-        new(Activation.Sigmoid, Parameters.True(3, 0.1, 0.1)),
-        new(Activation.Tanh, Parameters.True(1.5, 0.1, 0.25)),
-        new(Activation.Gelu, Parameters.True(1.5, -0.3, 0.15)),
+        new(GateActivation.Identity, Parameters.True(3, 0.3, 0.5)),
+        new(GateActivation.Relu, Parameters.True(3, -1, 0.5)),
+        new(GateActivation.Sigmoid, Parameters.True(3, 0.1, 0.1)),
+        new(GateActivation.Tanh, Parameters.True(1.5, 0.1, 0.25)),
+        new(GateActivation.Gelu, Parameters.True(1.5, -0.3, 0.15)),
     ];
 
     /// <summary>Mean errors over repetitions, one per size.</summary>

@@ -3,7 +3,7 @@ namespace MoE.Samples.Papers.Temperature;
 /// <summary>The mean log-likelihood of a sample, its gradient, and what an update needs: all from one pass.</summary>
 /// <param name="sample">The data.</param>
 /// <param name="activation">phi.</param>
-internal sealed class Likelihood(Pairs sample, Activation activation)
+public sealed class Likelihood(Pairs sample, GateActivation activation)
 {
     // A responsibility beyond this is 0 or 1 to the last digit.
     private const double Certain = 40;
@@ -36,7 +36,7 @@ internal sealed class Likelihood(Pairs sample, Activation activation)
         {
             double x = xs[i], y = ys[i], z = beta * x, eta = (value(z) + offset) / tau;
             double r1 = y - a1 * x - b1, r2 = y - a2 * x - b2, l2 = c2 - 0.5 * r2 * r2 / v2, d = eta + c1 - 0.5 * r1 * r1 / v1 - l2;
-            double responsibility = d > Certain ? 1 : d < -Certain ? 0 : 1 / (1 + Math.Exp(-d)), share = Activation.Logistic(eta), difference = responsibility - share;
+            double responsibility = d > Certain ? 1 : d < -Certain ? 0 : 1 / (1 + Math.Exp(-d)), share = GateActivation.Logistic(eta), difference = responsibility - share;
             total += Softplus(d) + l2 - Softplus(eta);
 
             double e0 = slope(z) * x / tau, e1 = 1 / tau, e2 = -eta, weight = share * (1 - share);

@@ -5,7 +5,7 @@ namespace MoE.Samples.Papers.Temperature;
 /// the gradient is zero, so a fit stays where it came onto the ridge.
 /// </summary>
 /// <param name="Activation">phi.</param>
-public sealed record MaximumLikelihood(Activation Activation)
+public sealed record MaximumLikelihood(GateActivation Activation)
 {
     private const int MostIterations = 300, Halvings = 20;
     private const double Tolerance = 1e-9, Damping = 1e-9, Rounding = 1e-13, LongestStep = 1;

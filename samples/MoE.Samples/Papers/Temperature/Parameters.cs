@@ -31,7 +31,7 @@ public readonly record struct Parameters(double[] Values)
     public double Variance(int expert) => Math.Exp(Values[7 + expert]);
 
     /// <summary>The gate's logit between the experts.</summary>
-    public double Logit(Activation activation, double x) => (activation.Value(Slope * x) - activation.Value(0) + Bias) / Temperature;
+    public double Logit(GateActivation activation, double x) => (activation.Value(Slope * x) - activation.Value(0) + Bias) / Temperature;
 
     /// <summary>The same experts behind the gate with slope, bias and temperature times a factor.</summary>
     public Parameters Scaled(double factor)
@@ -54,9 +54,9 @@ public readonly record struct Parameters(double[] Values)
     }
 
     /// <summary>Mean difference of the first expert's share over 101 points of [-1, 1].</summary>
-    public double FunctionError(Parameters truth, Activation activation)
+    public double FunctionError(Parameters truth, GateActivation activation)
     {
         var fit = this;
-        return Enumerable.Range(0, 101).Average(i => Math.Abs(Activation.Logistic(fit.Logit(activation, -1 + 0.02 * i)) - Activation.Logistic(truth.Logit(activation, -1 + 0.02 * i))));
+        return Enumerable.Range(0, 101).Average(i => Math.Abs(GateActivation.Logistic(fit.Logit(activation, -1 + 0.02 * i)) - GateActivation.Logistic(truth.Logit(activation, -1 + 0.02 * i))));
     }
 }

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace MoE.Samples.Papers.Temperature;
 
 /// <summary>Identities of the likelihood, on a sample of 500.</summary>
-internal static class RidgeCheck
+public static class RidgeCheck
 {
     private const double Factor = 1.3;
 
@@ -52,7 +52,7 @@ internal static class RidgeCheck
             double[] x = [.. Enumerable.Range(0, 101).Select(static i => -1 + 0.02 * i)];
             var routing = gate.forward(tensor(x).reshape(-1, 1), MoE.Torch.GateContext.Empty);
             double[] shares = routing.ToDenseWeights()[TensorIndex.Colon, 0].data<double>().ToArray();
-            return x.Zip(shares).Max(p => Math.Abs(p.Second - Activation.Logistic(of.Truth.Logit(of.Activation, p.First))));
+            return x.Zip(shares).Max(p => Math.Abs(p.Second - GateActivation.Logistic(of.Truth.Logit(of.Activation, p.First))));
         }
     }
 

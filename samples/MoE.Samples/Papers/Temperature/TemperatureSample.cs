@@ -57,7 +57,7 @@ public sealed class TemperatureSample : Reproduction
     /// <inheritdoc/>
     public override IReadOnlyList<Ablation> Ablations { get; } =
     [
-        new("activation", "the identity stands in for every activation, with the truth of the standard gate", ["sigmoid-gate", "tanh-gate", "gelu-gate", "no-ridge"]),
+        new("activation", "the identity stands in for every activation, with the truth of the standard gate", ["sigmoid-gate", "tanh-gate", "gelu-gate"]),
         new("free-temperature", "the temperature is held at the truth", ["identity-gate", "relu-gate"]),
         new("expert-updates", "the experts stay where they begin", [.. Keys.Select(static key => $"{key}-experts")]),
     ];
@@ -73,7 +73,7 @@ public sealed class TemperatureSample : Reproduction
         {
             var errors = cases.Select((c, i) => c.Run(plan.Sizes, plan.Repetitions, seed * 10 + i, fraction => progress((i + fraction) / cases.Length))).ToList();
             var study = new Study(
-                plan.Sizes, errors, Math.Max(RidgeCheck.Change(gates[0], seed), RidgeCheck.Change(gates[1], seed)), gates.Skip(2).Min(g => RidgeCheck.Change(g, seed)),
+                plan.Sizes, errors, Math.Max(RidgeCheck.Change(gates[0], seed), RidgeCheck.Change(gates[1], seed)), GateCase.All.Skip(2).Min(g => RidgeCheck.Change(g, seed)),
                 gates.Max(g => RidgeCheck.GradientError(g, seed)), gates.Max(RidgeCheck.LibraryDifference));
             context.Progress.Say($"seed {seed}: exponents of the gate's error {string.Join(", ", gates.Select((g, i) => $"{g.Activation.Name} {study.Slope(i, static e => e.Gate):0.00}"))}");
             return study;

@@ -8,24 +8,24 @@ namespace MoE.Samples.Papers.Temperature;
 /// <param name="Value">phi(z).</param>
 /// <param name="Slope">phi'(z); at a kink the mean of both sides does not matter, as no sample hits it.</param>
 /// <param name="OnTensors">phi in torch.</param>
-public sealed record Activation(string Name, Func<double, double> Value, Func<double, double> Slope, Func<Tensor, Tensor> OnTensors)
+public sealed record GateActivation(string Name, Func<double, double> Value, Func<double, double> Slope, Func<Tensor, Tensor> OnTensors)
 {
     private const double Root = 0.79788456080286535588, Cubic = 0.044715;
 
     /// <summary>phi(z) = z: the standard dense-to-sparse gate.</summary>
-    public static Activation Identity { get; } = new("identity", static z => z, static _ => 1, static z => z.alias());
+    public static GateActivation Identity { get; } = new("identity", static z => z, static _ => 1, static z => z.alias());
 
     /// <summary>max(z, 0): no help, as it is homogeneous too.</summary>
-    public static Activation Relu { get; } = new("ReLU", static z => Math.Max(z, 0), static z => z > 0 ? 1 : 0, static z => z.relu());
+    public static GateActivation Relu { get; } = new("ReLU", static z => Math.Max(z, 0), static z => z > 0 ? 1 : 0, static z => z.relu());
 
     /// <summary>1 / (1 + e^-z).</summary>
-    public static Activation Sigmoid { get; } = new("sigmoid", Logistic, static z => Logistic(z) * Logistic(-z), static z => z.sigmoid());
+    public static GateActivation Sigmoid { get; } = new("sigmoid", Logistic, static z => Logistic(z) * Logistic(-z), static z => z.sigmoid());
 
     /// <summary>tanh(z).</summary>
-    public static Activation Tanh { get; } = new("tanh", Math.Tanh, static z => 1 - Math.Tanh(z) * Math.Tanh(z), static z => z.tanh());
+    public static GateActivation Tanh { get; } = new("tanh", Math.Tanh, static z => 1 - Math.Tanh(z) * Math.Tanh(z), static z => z.tanh());
 
     /// <summary>GELU in its tanh form.</summary>
-    public static Activation Gelu { get; } = new(
+    public static GateActivation Gelu { get; } = new(
         "GELU",
         static z => 0.5 * z * (1 + Math.Tanh(Root * (z + Cubic * z * z * z))),
         static z =>
