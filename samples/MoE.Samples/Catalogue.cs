@@ -1,5 +1,6 @@
 using MoE.Samples.Extending;
 using MoE.Samples.Frame;
+using MoE.Samples.Papers.Customization;
 using MoE.Samples.Papers.Quickstart;
 using MoE.Samples.Papers.Temperature;
 using MoE.Samples.Papers.TopKGaussian;
@@ -15,6 +16,7 @@ public static class Catalogue
         new QuickstartSample(),
         new TopKGaussianSample(),
         new TemperatureSample(),
+        new CustomizationSample(),
         OwnGate.Sample,
         OwnExpert.Sample,
         OwnModel.Sample,
