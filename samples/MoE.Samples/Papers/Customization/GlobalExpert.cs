@@ -67,7 +67,7 @@ public sealed class GlobalExpert : IDisposable
         personal.Train(own, Kept, learnsExpert: ablated != "local-expert");
 
         (bool[] User, bool[] Generic) global = (held.Right(), Testing.Right()), local = (personal.LocalRight(held), personal.LocalRight(Testing));
-        (bool[] User, bool[] Generic) gate = (personal.Local(held.Features), personal.Local(Testing.Features));
+        (bool[] User, bool[] Generic) gate = (personal.Local(held), personal.Local(Testing));
         if (ablated == "gate") gate = ([.. gate.User.Select(static _ => true)], [.. gate.Generic.Select(static _ => true)]);
         bool[] shuffled = [.. gate.User, .. gate.Generic];
         new Draws(seed, 3, user).Shuffle<bool>(shuffled);

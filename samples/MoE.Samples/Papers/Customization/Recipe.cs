@@ -20,7 +20,7 @@ public sealed record Recipe(int Seeds, int UsersPerSeed, int SetAside, int TestW
     public const int Kept = 1000;
 
     /// <summary>About a minute.</summary>
-    public static Recipe Quick { get; } = new(3, 10, 30, 20, 30_000, 4000, 4);
+    public static Recipe Quick { get; } = new(3, 10, 30, 20, 32_000, 2500, 5);
 
     /// <summary>Some minutes.</summary>
     public static Recipe Paper { get; } = new(5, 10, 50, 20, 80_000, 8000, 8);
