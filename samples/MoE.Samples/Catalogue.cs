@@ -1,6 +1,7 @@
 using MoE.Samples.Extending;
 using MoE.Samples.Frame;
 using MoE.Samples.Papers.Customization;
+using MoE.Samples.Papers.Mmoe;
 using MoE.Samples.Papers.Quickstart;
 using MoE.Samples.Papers.Temperature;
 using MoE.Samples.Papers.TopKGaussian;
@@ -17,6 +18,7 @@ public static class Catalogue
         new TopKGaussianSample(),
         new TemperatureSample(),
         new CustomizationSample(),
+        new MmoeSample(),
         OwnGate.Sample,
         OwnExpert.Sample,
         OwnModel.Sample,

@@ -119,5 +119,9 @@ public sealed class GlobalExpert : IDisposable
 
     private static Tensor Labels(Characters characters, long[] rows) => tensor(rows.Select(r => characters.Labels[r]).ToArray());
 
-    private static byte[] Bytes(LeNet net) => [.. net.parameters().SelectMany(static p => p.detach().contiguous().bytes.ToArray())];
+    private static byte[] Bytes(LeNet net)
+    {
+        using var scope = NewDisposeScope();
+        return [.. net.parameters().SelectMany(static p => p.detach().contiguous().bytes.ToArray())];
+    }
 }
