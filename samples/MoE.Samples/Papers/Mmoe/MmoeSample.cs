@@ -104,7 +104,13 @@ public sealed class MmoeSample : Reproduction
             rates ??= Rates(plan, context.Seed, progress);
             var run = new SeedRun { Bits = RoutingIdentity.Count(seed), LibraryDifference = LibraryDifference(seed) };
             var parts = Parts(run, plan, rates, tables, ratings, context, seed).ToList();
-            for (int p = 0; p < parts.Count; p++) parts[p](fraction => progress((p + fraction) / parts.Count));
+            for (int p = 0; p < parts.Count; p++)
+            {
+                var watch = System.Diagnostics.Stopwatch.StartNew();
+                parts[p].Run(fraction => progress((p + fraction) / parts.Count));
+                run.Seconds[parts[p].Name] = run.Seconds.GetValueOrDefault(parts[p].Name) + watch.Elapsed.TotalSeconds;
+            }
+
             context.Progress.Say($"seed {seed}: MMoE saves {run.Gain(plan.Correlations[0], Architecture.MultiGate, Architecture.OneGate, static e => e.Average()):0.0} % at correlation {plan.Correlations[0]}" +
                 string.Concat(tables.Select(t => $"; {t.Data.Name.Split(',')[0]} {run.Tables[(t.Data.Name, TaskArchitecture.MultiGate)][0]:0.0000}")) + (ratings is null ? "" : $"; DTRN {run.Refinement(TaskArchitecture.MultiGate):+0.0000;-0.0000}"));
             return run;
@@ -113,7 +119,7 @@ public sealed class MmoeSample : Reproduction
     }
 
     // What a seed does, each part with its own progress.
-    private static IEnumerable<Action<Action<double>>> Parts(
+    private static IEnumerable<(string Name, Action<Action<double>> Run)> Parts(
         SeedRun run, Plan plan, Dictionary<Architecture, double> rates, List<(TabularData Data, TabularStudy Study, TaskArchitecture[] Models)> tables, RatingSequences? ratings, RunContext context, long seed)
     {
         foreach (double correlation in plan.Correlations)
@@ -122,13 +128,13 @@ public sealed class MmoeSample : Reproduction
             {
                 if (model == Architecture.SharedBottom && correlation == plan.Correlations[^1]) continue;
                 var trained = model == Architecture.MultiGate && context.Without("task-gates") ? Architecture.OneGate : model;
-                yield return progress => run.Synthetic[(correlation, model)] = plan.Synthetic.Run(trained, correlation, rates[trained], seed, progress).Testing;
+                yield return ("synthetic", progress => run.Synthetic[(correlation, model)] = plan.Synthetic.Run(trained, correlation, rates[trained], seed, progress).Testing);
             }
         }
 
         foreach (var (data, study, models) in tables)
         {
-            foreach (var model in models) yield return progress => run.Tables[(data.Name, model)] = study.Run(data, model, seed, progress);
+            foreach (var model in models) yield return (data.Name, progress => run.Tables[(data.Name, model)] = study.Run(data, model, seed, progress));
         }
 
         if (ratings is null) yield break;
@@ -137,7 +143,7 @@ public sealed class MmoeSample : Reproduction
             foreach (bool refined in new[] { false, true })
             {
                 bool off = refined && context.Without("refinement");
-                yield return progress => run.Ratings[(model, refined)] = plan.Ratings.Run(ratings, model, refined && !off, off ? seed + 500_000 : seed, progress);
+                yield return ("films", progress => run.Ratings[(model, refined)] = plan.Ratings.Run(ratings, model, refined && !off, off ? seed + 500_000 : seed, progress));
             }
         }
     }
@@ -202,6 +208,7 @@ public sealed class MmoeSample : Reproduction
     private static void Numbers(IReadOnlyList<SeedRun> runs, Plan plan, Dictionary<Architecture, double> rates, IReadOnlyList<string> absent, Findings findings)
     {
         if (absent.Count > 0) findings.Numbers["absent"] = absent;
+        findings.Numbers["seconds per seed"] = runs[0].Seconds.Keys.ToDictionary(static k => k, k => runs.Average(r => r.Seconds[k]));
         findings.Numbers["learning rates"] = rates.ToDictionary(static r => r.Key.ToString(), static r => r.Value);
         foreach (var (correlation, model) in runs[0].Synthetic.Keys)
         {

@@ -21,6 +21,9 @@ internal sealed record SeedRun
     /// <summary>Largest difference from the library's mixture.</summary>
     public double LibraryDifference { get; set; }
 
+    /// <summary>Running time by part.</summary>
+    public Dictionary<string, double> Seconds { get; } = [];
+
     /// <summary>What a model gains over another on the synthetic tasks, in percent of the other's.</summary>
     public double Gain(double correlation, Architecture model, Architecture over, Func<double[], double> of) =>
         100 * (1 - of(Synthetic[(correlation, model)]) / of(Synthetic[(correlation, over)]));

@@ -12,5 +12,5 @@ public sealed record Plan(int Seeds, double[] Sizes, int Repetitions)
     public static Plan Quick { get; } = new(4, PowerLaw.Sizes(316, 1e5, 8), 20);
 
     /// <summary>Some minutes.</summary>
-    public static Plan Paper { get; } = new(5, PowerLaw.Sizes(316, 1e6, 11), 20);
+    public static Plan Paper { get; } = new(4, PowerLaw.Sizes(316, 1e6, 11), 12);
 }
