@@ -1,6 +1,9 @@
 using MoE.Samples.Extending;
 using MoE.Samples.Frame;
+using MoE.Samples.Papers.Customization;
+using MoE.Samples.Papers.Mmoe;
 using MoE.Samples.Papers.Quickstart;
+using MoE.Samples.Papers.Temperature;
 using MoE.Samples.Papers.TopKGaussian;
 using MoE.Samples.Papers.SteloCoder;
 using MoE.Samples.Papers.XLora;
@@ -17,6 +20,9 @@ public static class Catalogue
         new TopKGaussianSample(),
         new SteloCoderSample(),
         new XLoraSample(),
+        new TemperatureSample(),
+        new CustomizationSample(),
+        new MmoeSample(),
         OwnGate.Sample,
         OwnExpert.Sample,
         OwnModel.Sample,

@@ -6,6 +6,7 @@ namespace MoE.Samples.Frame;
 public sealed class Findings
 {
     private readonly Dictionary<string, double[]> _values = [];
+    private readonly Dictionary<string, string> _reasons = [];
 
     /// <summary>Further numbers for the result file: numbers, strings, arrays and dictionaries of them.</summary>
     public Dictionary<string, object> Numbers { get; } = [];
@@ -28,8 +29,13 @@ public sealed class Findings
         if (!_values.TryAdd(claim, [.. perSeed])) throw new ArgumentException($"claim = {claim}: is already recorded", nameof(claim));
     }
 
-    internal IReadOnlyList<ClaimResult> Judge(IReadOnlyList<Claim> claims, string missing) =>
-        [.. claims.Select(claim => Frame.Judge.Of(claim, _values.GetValueOrDefault(claim.Id, []), missing))];
+    /// <summary>Says why a claim or control has no measurement, where others have one.</summary>
+    /// <param name="claim">Its id.</param>
+    /// <param name="reason">Why.</param>
+    public void NotRun(string claim, string reason) => _reasons[claim] = reason;
 
-    internal IEnumerable<string> Recorded => _values.Keys;
+    internal IReadOnlyList<ClaimResult> Judge(IReadOnlyList<Claim> claims, string missing) =>
+        [.. claims.Select(claim => Frame.Judge.Of(claim, _values.GetValueOrDefault(claim.Id, []), _reasons.GetValueOrDefault(claim.Id, missing)))];
+
+    internal IEnumerable<string> Recorded => _values.Keys.Concat(_reasons.Keys);
 }

@@ -16,6 +16,9 @@ public sealed class CodedTable
         _words = [.. Enumerable.Range(0, columns).Select(static _ => new List<string>())];
     }
 
+    /// <summary>Number of columns.</summary>
+    public int Columns => _codes.Length;
+
     /// <summary>Number of rows.</summary>
     public int Rows => _codes[0].Count;
 
