@@ -1,5 +1,6 @@
 using MoE.Samples.Extending;
 using MoE.Samples.Frame;
+using MoE.Samples.Papers.Hopfield;
 using MoE.Samples.Papers.Quickstart;
 using MoE.Samples.Papers.TopKGaussian;
 
@@ -13,6 +14,7 @@ public static class Catalogue
     [
         new QuickstartSample(),
         new TopKGaussianSample(),
+        new HopfieldSample(),
         OwnGate.Sample,
         OwnExpert.Sample,
         OwnModel.Sample,
