@@ -5,26 +5,30 @@ using static TorchSharp.torch;
 
 namespace MoE.Samples.Papers.Hopfield;
 
-/// <summary>An encoder for each image, a pooling of the bag, a linear score. Only the pooling differs between contenders.</summary>
+/// <summary>A pooling of the bag and a linear score; the released code pools pixels, a variant puts an encoder for each image before it. Only the pooling differs between contenders.</summary>
 public sealed class BagClassifier : nn.Module<Tensor, Tensor>
 {
     private const int Features = 32, Hidden = 32;
-    private readonly Linear encode;
+    private readonly Linear? encode;
     private readonly Linear score;
     private readonly AssociativePooling? associate;
     private readonly Linear? value;
     private readonly Pooling _pooling;
 
     /// <summary>Makes a classifier; its weights come from the global generator.</summary>
-    public BagClassifier(Pooling pooling, int width)
+    /// <param name="pooling">The contender.</param>
+    /// <param name="width">Pixels.</param>
+    /// <param name="encoded">Each image passes a ReLU layer first.</param>
+    public BagClassifier(Pooling pooling, int width, bool encoded)
         : base(nameof(BagClassifier))
     {
         _pooling = pooling;
-        encode = nn.Linear(width, Features);
+        if (encoded) encode = nn.Linear(width, Features);
+        int columns = encoded ? Features : width;
         score = nn.Linear(Hidden, 1);
         // The rivals keep the associative layer's value matrix, so that they lose the association alone.
-        if (pooling is Pooling.Hopfield or Pooling.Flat) associate = new AssociativePooling(Features, Hidden, pooling == Pooling.Flat ? 0 : null);
-        else value = nn.Linear(Features, Hidden, hasBias: false);
+        if (pooling is Pooling.Hopfield or Pooling.Flat) associate = new AssociativePooling(columns, Hidden, pooling == Pooling.Flat ? 0 : null);
+        else value = nn.Linear(columns, Hidden, hasBias: false);
         RegisterComponents();
     }
 
@@ -32,7 +36,7 @@ public sealed class BagClassifier : nn.Module<Tensor, Tensor>
     public override Tensor forward(Tensor bag)
     {
         using var scope = NewDisposeScope();
-        var rows = encode.call(bag).relu();
+        var rows = encode is null ? bag : encode.call(bag).relu();
         var pooled = _pooling switch
         {
             Pooling.Mean => value!.call(rows).mean([0], keepdim: true),

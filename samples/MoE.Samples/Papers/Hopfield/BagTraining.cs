@@ -8,17 +8,18 @@ public static class BagTraining
 {
     /// <summary>Trains on bags and gives the accuracy on others, in percent.</summary>
     /// <param name="pooling">The contender.</param>
+    /// <param name="encoded">With the encoder.</param>
     /// <param name="train">Bags to learn from.</param>
     /// <param name="labels">Their labels, or others for a control.</param>
     /// <param name="test">Held-out bags.</param>
     /// <param name="epochs">Passes over the bags.</param>
     /// <param name="seed">Draws weights and order.</param>
     /// <param name="progress">Called with the fraction done; may throw to stop.</param>
-    public static double Accuracy(Pooling pooling, Bags train, float[] labels, Bags test, int epochs, long seed, Action<double> progress)
+    public static double Accuracy(Pooling pooling, bool encoded, Bags train, float[] labels, Bags test, int epochs, long seed, Action<double> progress)
     {
         manual_seed(seed);
         var random = new Random((int)(seed % int.MaxValue));
-        using var model = new BagClassifier(pooling, (int)train.All[0].shape[1]);
+        using var model = new BagClassifier(pooling, (int)train.All[0].shape[1], encoded);
         using var optimizer = optim.AdamW(model.parameters(), 5e-4, weight_decay: 1e-4);
         using var zero = zeros(1);
         using var one = ones(1);
