@@ -1,5 +1,6 @@
 using MoE.Samples.Extending;
 using MoE.Samples.Frame;
+using MoE.Samples.Papers.Dagnn;
 using MoE.Samples.Papers.Hopfield;
 using MoE.Samples.Papers.Quickstart;
 using MoE.Samples.Papers.TopKGaussian;
@@ -14,6 +15,7 @@ public static class Catalogue
     [
         new QuickstartSample(),
         new TopKGaussianSample(),
+        new DagnnSample(),
         new HopfieldSample(),
         OwnGate.Sample,
         OwnExpert.Sample,
