@@ -44,7 +44,7 @@ public sealed class ConvolutionModel : NodeModel
         for (int l = 0; l < layers.Count; l++)
         {
             if (l > 0) h = nn.functional.dropout(h.relu(), _dropout, training).matmul(layers[l].weight.t());
-            h = SparseProduct.multiply(_graph.Adjacency, h) + layers[l].bias;
+            h = SparseProduct.multiply(_graph.Adjacency, h) + layers[l].bias!;
         }
 
         return h.MoveToOuterDisposeScope();

@@ -62,7 +62,7 @@ public sealed class DepthModel : NodeModel
     private Tensor Maps()
     {
         var words = training ? _graph.Features.Dropout(_dropout, _random) : _graph.Features;
-        var hidden = (SparseProduct.multiply(words, first.weight.t()) + first.bias).relu();
+        var hidden = (SparseProduct.multiply(words, first.weight.t()) + first.bias!).relu();
         var map = second.call(nn.functional.dropout(hidden, _dropout, training));
         var maps = new List<Tensor>(_depth + 1) { map };
         for (int l = 0; l < _depth; l++) maps.Add(map = SparseProduct.multiply(_graph.Adjacency, map));
