@@ -29,11 +29,13 @@ public sealed record SparseMatrix(int Rows, int Columns, int[] Offsets, int[] At
     }
 
     /// <summary>The matrix with each entry dropped at a probability and the others scaled up.</summary>
-    public SparseMatrix Dropout(double probability, Random random)
+    /// <param name="probability">0 up to 1, excluded.</param>
+    /// <param name="noise">Draws.</param>
+    /// <param name="values">[entries], overwritten: the memory of the result.</param>
+    public SparseMatrix Dropout(double probability, DropoutNoise noise, float[] values)
     {
-        var values = new float[Values.Length];
-        float scale = (float)(1 / (1 - probability));
-        for (int i = 0; i < values.Length; i++) values[i] = random.NextSingle() < probability ? 0 : Values[i] * scale;
+        noise.Fill(values, probability);
+        for (int i = 0; i < values.Length; i++) values[i] *= Values[i];
         return this with { Values = values };
     }
 

@@ -10,25 +10,31 @@ namespace MoE.Samples.Papers.Dagnn;
 public sealed class ConvolutionModel : NodeModel
 {
     private const int Hidden = 64;
+    private readonly WordLayer words;
     private readonly ModuleList<Linear> layers = [];
+    private readonly ParameterList biases = [];
     private readonly Planetoid _graph;
     private readonly double _dropout;
-    private readonly Random _random;
+    private readonly DropoutNoise _noise;
 
     /// <summary>Makes a model; its weights come from the global generator.</summary>
     /// <param name="graph">The graph.</param>
     /// <param name="depth">Number of layers, at least 2.</param>
     /// <param name="dropout">Before every layer.</param>
-    /// <param name="random">Drops words.</param>
-    public ConvolutionModel(Planetoid graph, int depth, double dropout, Random random)
+    /// <param name="noise">Draws what is dropped.</param>
+    public ConvolutionModel(Planetoid graph, int depth, double dropout, DropoutNoise noise)
         : base(nameof(ConvolutionModel))
     {
-        (_graph, _dropout, _random) = (graph, dropout, random);
+        (_graph, _dropout, _noise) = (graph, dropout, noise);
+        words = new WordLayer(graph, Hidden, dropout, noise);
+        nn.init.xavier_uniform_(words.parameters().Single());
         for (int l = 0; l < depth; l++)
         {
-            var layer = nn.Linear(l == 0 ? graph.Features.Columns : Hidden, l == depth - 1 ? graph.Classes : Hidden);
+            int width = l == depth - 1 ? graph.Classes : Hidden;
+            biases.Add(nn.Parameter(zeros(width)));
+            if (l == 0) continue;
+            var layer = nn.Linear(Hidden, width, hasBias: false);
             nn.init.xavier_uniform_(layer.weight);
-            nn.init.zeros_(layer.bias);
             layers.Add(layer);
         }
 
@@ -39,12 +45,12 @@ public sealed class ConvolutionModel : NodeModel
     public override Tensor logits()
     {
         using var scope = NewDisposeScope();
-        var words = training ? _graph.Features.Dropout(_dropout, _random) : _graph.Features;
-        var h = SparseProduct.multiply(words, layers[0].weight.t());
+        var h = SparseProduct.multiply(_graph.Adjacency, words.map()) + biases[0];
         for (int l = 0; l < layers.Count; l++)
         {
-            if (l > 0) h = nn.functional.dropout(h.relu(), _dropout, training).matmul(layers[l].weight.t());
-            h = SparseProduct.multiply(_graph.Adjacency, h) + layers[l].bias!;
+            h = h.relu();
+            if (training) h = h * _noise.Factors(h.shape[0], h.shape[1], _dropout);
+            h = SparseProduct.multiply(_graph.Adjacency, layers[l].call(h)) + biases[l + 1];
         }
 
         return h.MoveToOuterDisposeScope();

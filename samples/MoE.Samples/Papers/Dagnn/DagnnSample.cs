@@ -1,5 +1,6 @@
 using MoE.Samples.Data;
 using MoE.Samples.Frame;
+using MoE.Samples.Graphs;
 using MoE.Samples.Reports;
 using TorchSharp;
 
@@ -106,8 +107,8 @@ public sealed class DagnnSample : Reproduction
     private static NodeModel Make(Setting setting, Planetoid graph, long seed)
     {
         torch.manual_seed(seed);
-        var random = new Random((int)(seed % int.MaxValue));
-        return setting.Gate is { } gate ? new DepthModel(graph, gate, setting.Depth, setting.Dropout, random) : new ConvolutionModel(graph, setting.Depth, setting.Dropout, random);
+        var noise = new DropoutNoise(seed);
+        return setting.Gate is { } gate ? new DepthModel(graph, gate, setting.Depth, setting.Dropout, noise) : new ConvolutionModel(graph, setting.Depth, setting.Dropout, noise);
     }
 
     private void Describe(IReadOnlyList<Dictionary<string, double>> runs, IReadOnlyList<double[]> weights, Findings findings)

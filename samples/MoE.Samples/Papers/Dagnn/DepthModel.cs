@@ -11,27 +11,32 @@ namespace MoE.Samples.Papers.Dagnn;
 public sealed class DepthModel : NodeModel
 {
     private const int Hidden = 64;
-    private readonly Linear first;
+    private readonly WordLayer words;
+    private readonly Parameter bias;
     private readonly Linear second;
     private readonly ElementGate? gate;
     private readonly Linear? scorer;
     private readonly Planetoid _graph;
+    private readonly Propagation _propagation;
     private readonly DepthGate _kind;
     private readonly int _depth;
     private readonly double _dropout;
-    private readonly Random _random;
+    private readonly DropoutNoise _noise;
 
     /// <summary>Makes a model; its weights come from the global generator.</summary>
     /// <param name="graph">The graph.</param>
     /// <param name="kind">The gate.</param>
     /// <param name="depth">K.</param>
     /// <param name="dropout">Of the words and the hidden units.</param>
-    /// <param name="random">Drops words.</param>
-    public DepthModel(Planetoid graph, DepthGate kind, int depth, double dropout, Random random)
+    /// <param name="noise">Draws what is dropped.</param>
+    public DepthModel(Planetoid graph, DepthGate kind, int depth, double dropout, DropoutNoise noise)
         : base(nameof(DepthModel))
     {
-        (_graph, _kind, _depth, _dropout, _random) = (graph, kind, depth, dropout, random);
-        first = nn.Linear(graph.Features.Columns, Hidden);
+        (_graph, _kind, _depth, _dropout, _noise) = (graph, kind, depth, dropout, noise);
+        _propagation = new Propagation(graph.Adjacency);
+        words = new WordLayer(graph, Hidden, dropout, noise);
+        double bound = 1 / Math.Sqrt(graph.Features.Columns);
+        bias = nn.Parameter(empty([Hidden], dtype: ScalarType.Float32).uniform_(-bound, bound));
         second = nn.Linear(Hidden, graph.Classes);
         // The released code has a bias here, the paper none.
         if (kind == DepthGate.Sigmoid) gate = new ElementGate(nn.Linear(graph.Classes, 1));
@@ -44,7 +49,7 @@ public sealed class DepthModel : NodeModel
     {
         using var scope = NewDisposeScope();
         var maps = Maps();
-        return (_kind == DepthGate.Last ? maps.select(1, _depth) : (Weights(maps) * maps).sum(1)).MoveToOuterDisposeScope();
+        return (_kind == DepthGate.Last ? maps.select(0, _depth) : (Weights(maps) * maps).sum(0L)).MoveToOuterDisposeScope();
     }
 
     /// <summary>The mean weight of each depth over nodes, K + 1 values.</summary>
@@ -55,25 +60,21 @@ public sealed class DepthModel : NodeModel
         eval();
         var maps = Maps();
         if (_kind == DepthGate.Last) return [.. Enumerable.Repeat(0.0, _depth), 1];
-        return [.. Weights(maps).expand(_graph.Nodes, _depth + 1, 1).mean([0, 2]).data<float>().ToArray().Select(static w => (double)w)];
+        return [.. Weights(maps).expand(_depth + 1, _graph.Nodes, 1).mean([1, 2]).data<float>().ToArray().Select(static w => (double)w)];
     }
 
-    // [nodes, K + 1, classes].
+    // [K + 1, nodes, classes].
     private Tensor Maps()
     {
-        var words = training ? _graph.Features.Dropout(_dropout, _random) : _graph.Features;
-        var hidden = (SparseProduct.multiply(words, first.weight.t()) + first.bias!).relu();
-        var map = second.call(nn.functional.dropout(hidden, _dropout, training));
-        var maps = new List<Tensor>(_depth + 1) { map };
-        for (int l = 0; l < _depth; l++) maps.Add(map = SparseProduct.multiply(_graph.Adjacency, map));
-        return stack(maps, 1);
+        var hidden = (words.map() + bias).relu();
+        return _propagation.powers(second.call(training ? hidden * _noise.Factors(hidden.shape[0], hidden.shape[1], _dropout) : hidden), _depth);
     }
 
     private Tensor Weights(Tensor maps) => _kind switch
     {
         DepthGate.Sigmoid => gate!.call(maps),
-        DepthGate.Softmax => scorer!.call(maps).softmax(1),
-        DepthGate.Mean => full(1, _depth + 1, 1, 1.0 / (_depth + 1)),
-        _ => ones(1, _depth + 1, 1),
+        DepthGate.Softmax => scorer!.call(maps).softmax(0),
+        DepthGate.Mean => full(_depth + 1, 1, 1, 1.0 / (_depth + 1)),
+        _ => ones(_depth + 1, 1, 1),
     };
 }
