@@ -1,5 +1,6 @@
 using MoE.Samples.Extending;
 using MoE.Samples.Frame;
+using MoE.Samples.Papers.Armorm;
 using MoE.Samples.Papers.Dagnn;
 using MoE.Samples.Papers.Hopfield;
 using MoE.Samples.Papers.Quickstart;
@@ -15,6 +16,7 @@ public static class Catalogue
     [
         new QuickstartSample(),
         new TopKGaussianSample(),
+        new ArmormSample(),
         new DagnnSample(),
         new HopfieldSample(),
         OwnGate.Sample,
