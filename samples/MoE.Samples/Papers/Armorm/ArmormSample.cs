@@ -1,4 +1,4 @@
-using MoE.Samples.Data;
+using MoE.Samples.Data.Sets;
 using MoE.Samples.Frame;
 using MoE.Samples.Reports;
 using TorchSharp;
@@ -163,12 +163,12 @@ public sealed class ArmormSample : Reproduction
             ["after, signed"] = s.Contests.Select(static c => c.DebiasedSigned).ToArray(),
         });
         findings.Numbers["weights_of_first_seed"] = runs[0].Made.Weights;
-        findings.Page = result => PaperPage.Of(this, result, [.. sets.Select(static s => ($"Accuracy: {s.Name}", IntervalChart.Draw(
+        findings.Page = result => PaperPage.Of(result, $"{Paper} {Data}.", [.. sets.Select(static s => ($"Accuracy: {s.Name}", new object[] { IntervalChart.Draw(
             [
                 ("gate over objectives", [.. s.Contests.Select(static c => c.Gated)]),
                 ("best single weights", [.. s.Contests.Select(static c => c.Fixed)]),
                 ("plain sum", [.. s.Contests.Select(static c => c.Uniform)]),
                 ("as released", [.. s.Contests.Select(static c => c.Released)]),
-            ], "accuracy on held-out pairs, %", $"Accuracy on {s.Name}")))]);
+            ], "accuracy on held-out pairs, %", $"Accuracy on {s.Name}") }))]);
     }
 }

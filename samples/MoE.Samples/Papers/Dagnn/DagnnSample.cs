@@ -1,4 +1,4 @@
-using MoE.Samples.Data;
+using MoE.Samples.Data.Sets;
 using MoE.Samples.Frame;
 using MoE.Samples.Graphs;
 using MoE.Samples.Reports;
@@ -65,8 +65,8 @@ public sealed class DagnnSample : Reproduction
     /// <inheritdoc/>
     public override void Run(RunContext context, Findings findings)
     {
-        var cora = _graph ?? Planetoid.Load(context.Data, "planetoid-cora");
-        var citeseer = _graph ?? Planetoid.Load(context.Data, "planetoid-citeseer");
+        var cora = _graph ?? Planetoid.Load(context.Data, Planetoid.Cora);
+        var citeseer = _graph ?? Planetoid.Load(context.Data, Planetoid.CiteSeer);
         int threads = torch.get_num_threads();
         // Products this small run fastest on one thread.
         torch.set_num_threads(1);
@@ -130,9 +130,11 @@ public sealed class DagnnSample : Reproduction
         double[] means = [.. Enumerable.Range(0, weights[0].Length).Select(d => weights.Average(w => w[d]))];
         findings.Numbers["accuracy_percent"] = rows.ToDictionary(static r => r.Name, static r => (object)r.Values.ToArray());
         findings.Numbers["gate_weight_by_depth"] = means;
-        findings.Page = result => PaperPage.Of(this, result,
-            ("Test accuracy", IntervalChart.Draw(rows, "accuracy, %", "Test accuracy of all models")),
-            ("The learned gate: mean weight by depth on Cora", Diagnostics.HtmlPage.Table(
-                [.. means.Select(static (_, d) => $"{d}")], [[.. means.Select(static w => $"{w:0.00}")]], words: 0)));
+        findings.Page = result => PaperPage.Of(result, $"{Paper} {Data}.",
+        [
+            ("Test accuracy", [IntervalChart.Draw(rows, "accuracy, %", "Test accuracy of all models")]),
+            ("The learned gate: mean weight by depth on Cora", [Diagnostics.HtmlPage.Table(
+                [.. means.Select(static (_, d) => $"{d}")], [[.. means.Select(static w => $"{w:0.00}")]], words: 0)]),
+        ]);
     }
 }

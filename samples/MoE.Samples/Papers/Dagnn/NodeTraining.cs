@@ -1,4 +1,4 @@
-using MoE.Samples.Data;
+using MoE.Samples.Data.Sets;
 using TorchSharp;
 using static TorchSharp.torch;
 

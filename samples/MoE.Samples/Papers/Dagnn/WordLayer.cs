@@ -1,4 +1,4 @@
-using MoE.Samples.Data;
+using MoE.Samples.Data.Sets;
 using MoE.Samples.Graphs;
 using TorchSharp;
 using TorchSharp.Modules;

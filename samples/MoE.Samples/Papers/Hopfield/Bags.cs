@@ -1,4 +1,4 @@
-using MoE.Samples.Data;
+using MoE.Samples.Data.Sets;
 using static TorchSharp.torch;
 
 namespace MoE.Samples.Papers.Hopfield;

@@ -1,4 +1,4 @@
-using MoE.Samples.Data;
+using MoE.Samples.Data.Sets;
 using MoE.Samples.Frame;
 using MoE.Samples.Reports;
 using TorchSharp;
@@ -134,10 +134,12 @@ public sealed class HopfieldSample : Reproduction
             ("encoder, mean", [.. runs.Select(static r => r.Encoded.Mean)]),
         ];
         findings.Numbers["accuracy_percent"] = rows.ToDictionary(static r => r.Name, static r => (object)r.Values.ToArray());
-        findings.Page = result => PaperPage.Of(this, result,
-            ("Pooling of bags", IntervalChart.Draw(rows, "accuracy on held-out bags, %", "Accuracy of poolings")),
-            ("Three regimes of beta", Diagnostics.HtmlPage.Table(
+        findings.Page = result => PaperPage.Of(result, $"{Paper} {Data}.",
+        [
+            ("Pooling of bags", [IntervalChart.Draw(rows, "accuracy on held-out bags, %", "Accuracy of poolings")]),
+            ("Three regimes of beta", [Diagnostics.HtmlPage.Table(
                 ["beta", "patterns mixed", "metastable states", "weight on own class"],
-                Retrieval.Betas.Select((beta, b) => (IReadOnlyList<string>)[$"{beta:0.#####}", $"{effective[b]:0.0}", $"{100 * metastable[b]:0} %", $"{own[b]:0.00}"]))));
+                Retrieval.Betas.Select((beta, b) => (IReadOnlyList<string>)[$"{beta:0.#####}", $"{effective[b]:0.0}", $"{100 * metastable[b]:0} %", $"{own[b]:0.00}"]))]),
+        ]);
     }
 }

@@ -1,4 +1,4 @@
-using MoE.Samples.Data;
+using MoE.Samples.Data.Sets;
 
 namespace MoE.Samples.Papers.Hopfield;
 

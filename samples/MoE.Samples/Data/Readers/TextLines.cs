@@ -1,45 +1,22 @@
 using System.Text;
-using MoE.Samples.Frame;
 
-namespace MoE.Samples.Data;
+namespace MoE.Samples.Data.Readers;
 
-/// <summary>Opens files of data sets. They are not trusted: lines have a length, files a number of lines, and both are bounded before anything is kept.</summary>
-public static class DataFiles
+/// <summary>Reads text by lines. Files are not trusted: the length of a line and the number of lines are bounded before anything is kept.</summary>
+public static class TextLines
 {
-    /// <summary>Opens a file of a data set.</summary>
-    /// <param name="folders">Where data sets lie.</param>
-    /// <param name="dataSet">Name of the data set.</param>
-    /// <param name="file">Name of the file in it.</param>
-    /// <param name="otherwise">Another folder that a system package puts the data set into, or null.</param>
-    /// <exception cref="MissingDataException">It is not there.</exception>
-    public static FileStream Open(DataFolders folders, string dataSet, string file, string? otherwise = null)
-    {
-        ArgumentNullException.ThrowIfNull(folders);
-        string? path = folders.Find(dataSet, file);
-        if (path is null && otherwise is not null && File.Exists(Path.Combine(otherwise, file))) path = Path.Combine(otherwise, file);
-        if (path is null) throw new MissingDataException($"data set {dataSet}: {folders.Place(dataSet, file)} is not there; --data or MOE_DATA names the folder it lies in, and data list says where it comes from");
-        try
-        {
-            return File.OpenRead(path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new MissingDataException($"data set {dataSet}: {path} cannot be read: {e.Message}");
-        }
-    }
-
     /// <summary>The lines of a UTF-8 text.</summary>
     /// <param name="stream">The text.</param>
     /// <param name="maxLines">More are refused.</param>
     /// <param name="maxLength">Longer lines are refused, in characters.</param>
     /// <exception cref="InvalidDataException">Not UTF-8, or beyond a limit; the message names the line.</exception>
-    public static IEnumerable<string> Lines(Stream stream, int maxLines, int maxLength)
+    public static IEnumerable<string> Read(Stream stream, int maxLines, int maxLength)
     {
         using var reader = new StreamReader(stream, new UTF8Encoding(false, throwOnInvalidBytes: true));
         var line = new StringBuilder();
         var buffer = new char[4096];
         int number = 1;
-        for (int read; (read = Read(reader, buffer, number)) > 0;)
+        for (int read; (read = Fill(reader, buffer, number)) > 0;)
         {
             for (int start = 0; start < read;)
             {
@@ -65,7 +42,7 @@ public static class DataFiles
         return text;
     }
 
-    private static int Read(StreamReader reader, char[] buffer, int number)
+    private static int Fill(StreamReader reader, char[] buffer, int number)
     {
         try
         {
