@@ -3,6 +3,7 @@ using MoE.Samples.Frame;
 using MoE.Samples.Papers.Armorm;
 using MoE.Samples.Papers.Dagnn;
 using MoE.Samples.Papers.Hopfield;
+using MoE.Samples.Papers.Pigeon;
 using MoE.Samples.Papers.Quickstart;
 using MoE.Samples.Papers.TopKGaussian;
 
@@ -19,6 +20,7 @@ public static class Catalogue
         new ArmormSample(),
         new DagnnSample(),
         new HopfieldSample(),
+        new PigeonSample(),
         OwnGate.Sample,
         OwnExpert.Sample,
         OwnModel.Sample,
