@@ -76,7 +76,7 @@ public sealed class PigeonSample : Reproduction
     public override void Run(RunContext context, Findings findings)
     {
         var recipe = _recipe ?? context.Pick(
-            new Recipe(Seeds: 3, Width: 64, Rounds: 5, LayerRounds: 1, CopiedEdges: 16_384, MadeEdges: 200_000, SmallEdges: 2000, SmallWidth: 16),
+            new Recipe(Seeds: 5, Width: 64, Rounds: 7, LayerRounds: 1, CopiedEdges: 16_384, MadeEdges: 200_000, SmallEdges: 2000, SmallWidth: 16),
             new Recipe(Seeds: 10, Width: 64, Rounds: 15, LayerRounds: 3, CopiedEdges: 32_768, MadeEdges: 200_000, SmallEdges: 4000, SmallWidth: 32));
         var freebase = _graph ?? TypedTriples.LoadFreebase(context.Data);
         var wordNet = _graph ?? TypedTriples.LoadWordNet(context.Data);

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 
 namespace MoE.Samples.Papers.Pigeon;
 
-/// <summary>All measurements of one seed, which draws features and weights. Ratios of times are of medians taken in turns.</summary>
+/// <summary>All measurements of one seed, which draws features and weights. Ratios are of the least times, taken in turns.</summary>
 public sealed record SeedRun
 {
     /// <summary>Largest difference between layouts.</summary>
@@ -49,16 +49,16 @@ public sealed record SeedRun
         {
             using var some = new TypedGraph(MadeGraphs.Sample(freebase, recipe.CopiedEdges, random));
             var someFeatures = Features(some.Nodes);
-            double[] times = Timing.Median(recipe.Rounds, () => materialised.products(someFeatures, w, some.BySource), () => contender.products(someFeatures, w, some.BySource));
+            double[] times = Timing.Least(recipe.Rounds, () => materialised.products(someFeatures, w, some.BySource), () => contender.products(someFeatures, w, some.BySource));
             ratios["materialised"] = times[0] / times[1];
 
-            times = Timing.Median(recipe.Rounds, () => masked.products(h, w, graph.BySource), () => contender.products(h, w, graph.BySource));
+            times = Timing.Least(recipe.Rounds, () => masked.products(h, w, graph.BySource), () => contender.products(h, w, graph.BySource));
             ratios["masked"] = times[0] / times[1];
             progress(0.4);
 
             double Saved(Tensor x, Tensor weights, TypedRows rows)
             {
-                double[] pair = Timing.Median(recipe.Rounds, () => segmented.products(x, weights, rows), () => unique.products(x, weights, rows));
+                double[] pair = Timing.Least(recipe.Rounds, () => segmented.products(x, weights, rows), () => unique.products(x, weights, rows));
                 return pair[0] / pair[1] * rows.Compact().Rows.Count / rows.Count;
             }
 
@@ -68,22 +68,22 @@ public sealed record SeedRun
             progress(0.5);
 
             GraphLayers plain = new(graph, segmented, segmented, reordered: false), reordered = new(graph, segmented, segmented, options.Reorder);
-            times = Timing.Median(recipe.Rounds, () => plain.rgat_logits(h, w, attention), () => reordered.rgat_logits(h, w, attention));
+            times = Timing.Least(recipe.Rounds, () => plain.rgat_logits(h, w, attention), () => reordered.rgat_logits(h, w, attention));
             ratios["reordered"] = times[0] / times[1];
 
             using var alone = new TypedGraph(MadeGraphs.Unique(recipe.MadeEdges, 20));
             var aloneFeatures = Features(alone.Nodes);
             var twenty = Weights(20);
-            times = Timing.Median(recipe.Rounds, () => segmented.products(aloneFeatures, twenty, alone.BySource), () => compact.products(aloneFeatures, twenty, alone.BySource));
+            times = Timing.Least(recipe.Rounds, () => segmented.products(aloneFeatures, twenty, alone.BySource), () => compact.products(aloneFeatures, twenty, alone.BySource));
             ratios["nothing to save"] = times[0] / times[1];
 
             using var single = new TypedGraph(MadeGraphs.Unique(recipe.MadeEdges, 1));
             var one = Weights(1);
-            times = Timing.Median(recipe.Rounds, () => segmented.products(aloneFeatures, one, single.BySource), () => aloneFeatures.matmul(one[0].t()));
+            times = Timing.Least(recipe.Rounds, () => segmented.products(aloneFeatures, one, single.BySource), () => aloneFeatures.matmul(one[0].t()));
             ratios["one type"] = times[0] / times[1];
 
             using TypedGraph even = new(MadeGraphs.Random(recipe.MadeEdges, graph.Nodes, freebase.Types, zipf: false, random)), uneven = new(MadeGraphs.Random(recipe.MadeEdges, graph.Nodes, freebase.Types, zipf: true, random));
-            times = Timing.Median(recipe.Rounds, () => segmented.products(h, w, uneven.BySource), () => segmented.products(h, w, even.BySource));
+            times = Timing.Least(recipe.Rounds, () => segmented.products(h, w, uneven.BySource), () => segmented.products(h, w, even.BySource));
             ratios["zipf"] = times[0] / times[1];
             progress(0.7);
         }
@@ -128,7 +128,7 @@ public sealed record SeedRun
         ];
         foreach (var (layer, run) in layers)
         {
-            double[] times = Timing.Median(recipe.LayerRounds, [.. forms.Select(f => (Func<Tensor>)(() =>
+            double[] times = Timing.Least(recipe.LayerRounds, [.. forms.Select(f => (Func<Tensor>)(() =>
             {
                 var output = run(f.Layers);
                 output.square().mean().backward();
