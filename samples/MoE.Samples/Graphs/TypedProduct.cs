@@ -25,14 +25,21 @@ public sealed class TypedProduct(MoEWorkspace workspace)
         return (is_grad_enabled() && (x.requires_grad || weights.requires_grad) ? Node.apply(this, x, weights, rows) : Forward(x, weights, rows)).MoveToOuterDisposeScope();
     }
 
-    private Tensor Forward(Tensor x, Tensor weights, TypedRows rows)
+    /// <summary>Multiplies into memory at hand, without autograd: large results that are made anew spend their time on pages.</summary>
+    /// <param name="x">[inputs, K], single precision, on the CPU.</param>
+    /// <param name="weights">[types, N, K].</param>
+    /// <param name="rows">The rows.</param>
+    /// <param name="y">[rows, N], contiguous, overwritten.</param>
+    /// <returns>y.</returns>
+    public Tensor multiply_into(Tensor x, Tensor weights, TypedRows rows, Tensor y)
     {
         using Tensor a = x.contiguous(), w = weights.contiguous();
         int outputs = (int)w.shape[1], inputs = (int)w.shape[2];
-        var y = empty([rows.Count, outputs], dtype: ScalarType.Float32);
         GroupedGemm.Forward(Floats(a), new(rows.Offsets, rows.Inputs), new(Floats(w), rows.Types, outputs, inputs), Floats(y), workspace);
         return y;
     }
+
+    private Tensor Forward(Tensor x, Tensor weights, TypedRows rows) => multiply_into(x, weights, rows, empty([rows.Count, weights.shape[1]], dtype: ScalarType.Float32));
 
     private static Span<float> Floats(Tensor tensor) => MemoryMarshal.Cast<byte, float>(tensor.bytes);
 
