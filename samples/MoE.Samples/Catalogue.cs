@@ -5,6 +5,7 @@ using MoE.Samples.Papers.Dagnn;
 using MoE.Samples.Papers.Hopfield;
 using MoE.Samples.Papers.Pigeon;
 using MoE.Samples.Papers.Quickstart;
+using MoE.Samples.Papers.RobustQa;
 using MoE.Samples.Papers.TopKGaussian;
 
 namespace MoE.Samples;
@@ -17,6 +18,7 @@ public static class Catalogue
     [
         new QuickstartSample(),
         new TopKGaussianSample(),
+        new RobustQaSample(),
         new ArmormSample(),
         new DagnnSample(),
         new HopfieldSample(),

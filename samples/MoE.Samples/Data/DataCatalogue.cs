@@ -34,5 +34,6 @@ public static class DataCatalogue
         RatedTexts.SummEvalOp,
         TypedTriples.Freebase,
         TypedTriples.WordNet,
+        Babi.Set,
     ];
 }
