@@ -1,11 +1,16 @@
 using MoE.Samples.Extending;
 using MoE.Samples.Frame;
+using MoE.Samples.Papers.Armorm;
 using MoE.Samples.Papers.Customization;
+using MoE.Samples.Papers.Dagnn;
+using MoE.Samples.Papers.Hopfield;
 using MoE.Samples.Papers.Mmoe;
+using MoE.Samples.Papers.Pigeon;
 using MoE.Samples.Papers.Quickstart;
+using MoE.Samples.Papers.RobustQa;
+using MoE.Samples.Papers.SteloCoder;
 using MoE.Samples.Papers.Temperature;
 using MoE.Samples.Papers.TopKGaussian;
-using MoE.Samples.Papers.SteloCoder;
 using MoE.Samples.Papers.XLora;
 
 namespace MoE.Samples;
@@ -18,11 +23,16 @@ public static class Catalogue
     [
         new QuickstartSample(),
         new TopKGaussianSample(),
-        new SteloCoderSample(),
-        new XLoraSample(),
         new TemperatureSample(),
         new CustomizationSample(),
         new MmoeSample(),
+        new RobustQaSample(),
+        new ArmormSample(),
+        new SteloCoderSample(),
+        new XLoraSample(),
+        new DagnnSample(),
+        new PigeonSample(),
+        new HopfieldSample(),
         OwnGate.Sample,
         OwnExpert.Sample,
         OwnModel.Sample,

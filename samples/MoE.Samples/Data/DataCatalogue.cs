@@ -26,5 +26,14 @@ public static class DataCatalogue
         CensusIncome.Set,
         Adult.Set,
         MovieLensSmall.Set,
+        FashionMnist.Set,
+        Planetoid.Cora,
+        Planetoid.CiteSeer,
+        RatedTexts.UniEval,
+        RatedTexts.DialSummEval,
+        RatedTexts.SummEvalOp,
+        TypedTriples.Freebase,
+        TypedTriples.WordNet,
+        Babi.Set,
     ];
 }
