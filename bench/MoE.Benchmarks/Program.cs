@@ -2,6 +2,12 @@ using System.CommandLine;
 using BenchmarkDotNet.Running;
 using MoE.Benchmarks;
 
+if (args is [EngineFactsProbe.Spin])
+{
+    EngineFactsProbe.KeepBusy();
+    return 0;
+}
+
 if (args is not ([] or ["compare" or "--help" or "-h" or "-?", ..]))
 {
     var summaries = BenchmarkSwitcher.FromAssembly(typeof(CompareCommand).Assembly).Run(args).ToList();

@@ -28,12 +28,8 @@ internal sealed class BoundContender : IDisposable
         return new BoundContender(new AdapterModel(@case.Config, tokens), name, @case);
     }
 
-    /// <summary>A layer in inference.</summary>
-    public static BoundContender Layer(string name, string config, int tokens, int threads)
-    {
-        var @case = new BenchCase(BenchMode.Infer, BenchConfig.Named(config), "fp32", tokens, threads);
-        return new BoundContender(new LayerModel(@case.Config, tokens), name, @case);
-    }
+    /// <summary>A layer.</summary>
+    public static BoundContender Layer(string name, BenchCase @case) => new(new LayerModel(@case.Config, @case.Tokens), name, @case);
 
     /// <summary>One call.</summary>
     public void Run()

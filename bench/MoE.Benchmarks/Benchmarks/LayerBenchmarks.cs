@@ -56,5 +56,5 @@ public class LayerBenchmarks
     [Benchmark(Description = ContenderNames.OrtUnrolled)]
     public void OrtUnrolled() => _contender!.Run();
 
-    private void SetUp(string contender) => _contender = BoundContender.Layer(contender, Layer, Tokens, Threads);
+    private void SetUp(string contender) => _contender = BoundContender.Layer(contender, new BenchCase(BenchMode.Infer, BenchConfig.Named(Layer), "fp32", Tokens, Threads));
 }

@@ -73,7 +73,7 @@ internal static class CompareCommand
         var outcome = Watch(view =>
         {
             using var run = new CompareRun(size, view, TimeProvider.System);
-            return run.Run(promised, cancel.Token);
+            return run.Run(promised, withFacts: only is null, cancel.Token);
         });
         ReportFile.Write(json, outcome.Report);
         if (page is not null) ReportPage.Write(page, outcome.Report);
@@ -98,6 +98,7 @@ internal static class CompareCommand
     {
         if (Console.IsOutputRedirected) AnsiConsole.Profile.Width = RedirectedWidth;
         CompareTable.Write(AnsiConsole.Console, outcome.Report);
+        if (outcome.Report.Engine is { } engine) foreach (string line in engine.Lines) Console.WriteLine(line);
         Console.WriteLine($"Report: {json}");
         if (outcome.Cancelled) Console.Error.WriteLine("Cancelled; the finished rows are in the report.");
         foreach (string problem in outcome.Problems) Console.Error.WriteLine($"PROBLEM {problem}");

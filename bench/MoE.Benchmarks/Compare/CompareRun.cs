@@ -20,14 +20,21 @@ internal sealed class CompareRun : IDisposable
     }
 
     /// <summary>Runs until done or cancelled; what was measured by then is in the outcome.</summary>
-    public CompareOutcome Run(IReadOnlyList<PromisedCase> promised, CancellationToken cancellation)
+    public CompareOutcome Run(IReadOnlyList<PromisedCase> promised, bool withFacts, CancellationToken cancellation)
     {
         var date = _clock.GetUtcNow();
         bool cancelled = false;
+        EngineFacts? facts = null;
+        var calls = EngineFactsProbe.Calls();
         _view.Begin(promised.Count);
         try
         {
             foreach (var sameWeights in promised.GroupBy(static p => p.Case.Config)) RunModel(sameWeights.Key, [.. sameWeights], cancellation);
+            if (withFacts)
+            {
+                _view.Doing("packing, and a busy machine");
+                facts = EngineFactsProbe.Measure(calls, cancellation);
+            }
         }
         catch (OperationCanceledException)
         {
@@ -42,6 +49,7 @@ internal sealed class CompareRun : IDisposable
             FmaProbeGflops = _probes.Medians(static p => p.FmaGflops),
             ReadProbeGbs = _probes.Medians(static p => p.ReadGbs),
             Rows = _rows,
+            Engine = facts,
         };
         return new CompareOutcome(report, _problems, PromiseTable.Missing(promised, _rows.Select(static r => (r.Case, r.Contender))), cancelled);
     }

@@ -26,4 +26,7 @@ public sealed record CompareReport
 
     /// <summary>The measured rows.</summary>
     public required IReadOnlyList<CompareRow> Rows { get; init; }
+
+    /// <summary>What else was measured of the managed engine; null where a run was of some cases only, or stopped.</summary>
+    public EngineFacts? Engine { get; init; }
 }

@@ -54,6 +54,7 @@ public static class ReportPage
             """);
         foreach (var row in report.Rows)
             page.Append(CultureInfo.InvariantCulture, $"| {row.Case} | {row.Contender} | {row.MedianMs:g3} | {Ratio(row.RatioToOurs)} | {Share(row.FmaShare)} | {Share(row.ReadShare)} | {row.MaxAbsDiff:g2} |\n");
+        foreach (string line in report.Engine?.Lines ?? []) page.Append(CultureInfo.InvariantCulture, $"\n{line}\n");
         return page.ToString();
     }
 

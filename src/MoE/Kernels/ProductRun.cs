@@ -151,7 +151,7 @@ internal sealed unsafe class ProductRun : IKernelJob
         ref readonly var part = ref _parts[number];
         int count = Math.Min(_perItem, _panelCount - firstPanel);
         float* weights = _weights + (long)part.Group * _n * _k;
-        int next = firstPanel + _perItem;
+        int next = firstPanel + _perItem, share = part.Blocks >= 4 ? 4 : part.Blocks >= 2 ? 2 : 1;
         if (_rowsOfInputs) Pieces(weights, firstPanel, count, panels);
         else for (int p = 0; p < count; p++) Panel(weights, firstPanel + p, panels + (long)p * Tiles.Columns * _k);
         float* tile = stackalloc float[Tiles.MaxRows * Tiles.Columns + 16];
@@ -161,9 +161,9 @@ internal sealed unsafe class ProductRun : IKernelJob
             ref readonly var block = ref _blocks[part.FirstBlock + b];
             for (int p = 0; p < count; p++)
             {
-                // The first block fetches the weights that are packed next where a panel's are one run of memory. Pieces of rows would meet in few sets of the caches.
-                float* ahead = b != 0 || part.Blocks == 1 || _rowsOfInputs || next + p >= _panelCount ? null : weights + (long)(next + p) * Tiles.Columns * _k;
-                Tiles.Multiply(Tiles.Path, block.Rows, Packed(block), panels + (long)p * Tiles.Columns * _k, _k, tile, ahead);
+                // The first blocks fetch the weights that are packed next where a panel's are one run of memory. Pieces of rows would meet in few sets of the caches.
+                float* ahead = b >= share || part.Blocks == 1 || _rowsOfInputs || next + p >= _panelCount ? null : weights + ((long)(next + p) * _k + (long)b * _k / share) * Tiles.Columns;
+                Tiles.Multiply(Tiles.Path, block.Rows, Packed(block), panels + (long)p * Tiles.Columns * _k, _k, tile, ahead, share);
                 Store(block, (firstPanel + p) * Tiles.Columns, tile);
             }
         }

@@ -46,8 +46,8 @@ internal static unsafe partial class Tiles
         [null, &H512R1, &H512R2, &H512R3, &H512R4, &H512R5, &H512R6, &H512R7, &H512R8, &H512R9, &H512R10, &H512R11, &H512R12, &H512R13, &H512R14];
 
     /// <summary>The same with weights in bfloat16, as <see cref="PackedMatrix"/> lays them out; for 512-bit vectors.</summary>
-    public static void MultiplyHalf(int rows, float* a, byte* b, nint k, float* c, byte* ahead) =>
-        s_half[rows](a, rows, (float*)b, k, c, ahead is null ? (float*)b : (float*)ahead, ahead is null ? 0 : Columns / 2);
+    public static void MultiplyHalf(int rows, float* a, byte* b, nint k, float* c, byte* ahead, int share = 1) =>
+        s_half[rows](a, rows, (float*)b, k, c, ahead is null ? (float*)b : (float*)ahead, ahead is null ? 0 : Columns / 2 / share);
 
     /// <summary>c[rows, 32] = a[k, rows]^T b[k, 32].</summary>
     /// <param name="path">The vectors.</param>
@@ -56,13 +56,14 @@ internal static unsafe partial class Tiles
     /// <param name="b">[k, 32].</param>
     /// <param name="k">Not negative.</param>
     /// <param name="c">[rows, 32], overwritten.</param>
-    /// <param name="ahead">Memory to fetch while the tile is computed, [k, 32]; only hinted at, never read. Null: none.</param>
-    public static void Multiply(KernelPath path, int rows, float* a, float* b, nint k, float* c, float* ahead)
+    /// <param name="ahead">Memory to fetch while the tile is computed; only hinted at, never read. Null: none.</param>
+    /// <param name="share">Of [k, 32] one part in this many is fetched: 1, 2 or 4.</param>
+    public static void Multiply(KernelPath path, int rows, float* a, float* b, nint k, float* c, float* ahead, int share = 1)
     {
         switch (path)
         {
             case KernelPath.Vector512:
-                s_512[rows](a, rows, b, k, c, ahead is null ? b : ahead, ahead is null ? 0 : Columns);
+                s_512[rows](a, rows, b, k, c, ahead is null ? b : ahead, ahead is null ? 0 : Columns / share);
                 break;
             case KernelPath.Vector256:
                 Split(s_256, 6, 16, rows, a, b, k, c);
