@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace MoE.Benchmarks;
 
 /// <summary>The report of a comparison. Scripts read it: keys may be added, never changed.</summary>
@@ -28,5 +30,6 @@ public sealed record CompareReport
     public required IReadOnlyList<CompareRow> Rows { get; init; }
 
     /// <summary>What else was measured of the managed engine; null where a run was of some cases only, or stopped.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public EngineFacts? Engine { get; init; }
 }
