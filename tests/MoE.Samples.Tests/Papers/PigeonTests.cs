@@ -71,9 +71,8 @@ public sealed class PigeonTests
     [Fact]
     public void A_tiny_run_measures_everything()
     {
-        var recipe = new PigeonSample.Recipe(Seeds: 2, Width: 16, Rounds: 2, LayerRounds: 1, CopiedEdges: 500, MadeEdges: 2000, SmallEdges: 200, SmallWidth: 8);
-        // Enough edges that copying weights of width 16 would pass the limit: 1.1 M of 1 KB.
-        var result = PaperRun.Of(new PigeonSample(recipe, MadeGraphs.Random(1_100_000, 1000, 5, zipf: true, new Random(1))));
+        var recipe = new PigeonSample.Recipe(Seeds: 2, Width: 16, Rounds: 2, LayerRounds: 1, CopiedEdges: 500, MadeEdges: 2000, SmallEdges: 200, SmallWidth: 8) { MostCopied = 1 << 20 };
+        var result = PaperRun.Of(new PigeonSample(recipe, MadeGraphs.Random(20_000, 500, 5, zipf: true, new Random(1))));
         PaperRun.EverythingMeasured(result);
     }
 

@@ -47,13 +47,12 @@ public sealed class RobustQaTests
     [Fact]
     public void A_tiny_run_measures_everything_and_without_the_mixture_nothing_is_ahead()
     {
-        var recipe = new RobustQaSample.Recipe(Seeds: 2, Steps: 10, Test: 20);
+        var recipe = new RobustQaSample.Recipe(Seeds: 2, Steps: 3, Test: 10);
         var whole = PaperRun.Of(new RobustQaSample(recipe, Questions));
         PaperRun.EverythingMeasured(whole);
         var ablated = PaperRun.Of(new RobustQaSample(recipe, Questions), "--ablate", "mixture");
         Assert.Equal((0.0, 0.0), (PaperRun.Measured(ablated, "head-beats-dense"), PaperRun.Measured(ablated, "switch-beats-dense")));
         Assert.Equal("fails", PaperRun.Verdict(ablated, "balanced"));
-        Assert.Equal(0, PaperRun.Measured(PaperRun.Of(new RobustQaSample(recipe, Questions), "--ablate", "augmentation"), "augmentation"));
     }
 
     private static BabiQuestion[] Questions(int task, bool train)

@@ -28,7 +28,11 @@ public sealed class PigeonSample : Reproduction
     /// <param name="MadeEdges">Edges of made graphs.</param>
     /// <param name="SmallEdges">Edges on which all layouts are compared.</param>
     /// <param name="SmallWidth">D of that.</param>
-    public sealed record Recipe(int Seeds, int Width, int Rounds, int LayerRounds, int CopiedEdges, int MadeEdges, int SmallEdges, int SmallWidth);
+    public sealed record Recipe(int Seeds, int Width, int Rounds, int LayerRounds, int CopiedEdges, int MadeEdges, int SmallEdges, int SmallWidth)
+    {
+        /// <summary>Bytes of weights copied per edge above which they are refused.</summary>
+        public long MostCopied { get; init; } = 1L << 30;
+    }
 
     /// <inheritdoc/>
     public override string Id => "pigeon";
