@@ -20,6 +20,10 @@ internal static class PaperRun
         return result;
     }
 
+    /// <summary>Fails the test where a claim or control was not run.</summary>
+    public static void EverythingMeasured(JsonElement result) =>
+        Assert.All(result.GetProperty("claims").EnumerateArray().Concat(result.GetProperty("controls").EnumerateArray()), static c => Assert.True(c.GetProperty("verdict").GetString() != "not-run", c.GetProperty("id").GetString()));
+
     /// <summary>The measured value of a claim or control.</summary>
     public static double Measured(JsonElement result, string id)
     {

@@ -64,6 +64,28 @@ public sealed record Retrieval
         double width = patterns.shape[1];
 
         double Share(Tensor states) => 100 * ((states - whole).norm(1, p: 2f) / whole.norm(1, p: 2f)).lt(0.1).to(ScalarType.Float64).mean().item<double>();
+        // Updates until nothing moves, and the largest rise of the energy on the way.
+        (Tensor States, double Rise) Settle(double beta)
+        {
+            var states = halves;
+            double rise = double.NegativeInfinity;
+            for (int i = 0; i < Updates; i++)
+            {
+                var next = Associations.retrieve(states, patterns, beta);
+                if (beta > 0)
+                {
+                    var energy = Associations.energy(states, patterns, beta);
+                    rise = Math.Max(rise, ((Associations.energy(next, patterns, beta) - energy) / energy.abs().clamp_min(1)).max().item<double>());
+                }
+
+                double moved = Largest(next, states);
+                states = next;
+                if (moved < 1e-9) break;
+            }
+
+            return (states, rise);
+        }
+
         double Largest(Tensor a, Tensor b) => (a - b).abs().max().item<double>();
 
         var nearest = patterns.index_select(0, halves.matmul(patterns.t()).argmax(1));
@@ -77,17 +99,9 @@ public sealed record Retrieval
         for (int b = 0; b < Betas.Count; b++)
         {
             using var inner = NewDisposeScope();
-            var states = halves;
-            var energy = Associations.energy(states, patterns, Betas[b]);
-            for (int i = 0; i < Updates; i++)
-            {
-                var next = Associations.retrieve(states, patterns, Beta(Betas[b]));
-                var lower = Associations.energy(next, patterns, Betas[b]);
-                rise = Math.Max(rise, ((lower - energy) / energy.abs().clamp_min(1)).max().item<double>());
-                double moved = Largest(next, states);
-                (states, energy) = (next, lower);
-                if (moved < 1e-9) break;
-            }
+            var (states, risen) = Settle(Betas[b]);
+            rise = Math.Max(rise, risen);
+            if (!associates) states = Settle(0).States;
 
             var weights = Associations.association(states, patterns, Beta(Betas[b]));
             var mixed = special.entr(weights).sum(1).exp();

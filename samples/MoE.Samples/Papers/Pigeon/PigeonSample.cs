@@ -28,7 +28,11 @@ public sealed class PigeonSample : Reproduction
     /// <param name="MadeEdges">Edges of made graphs.</param>
     /// <param name="SmallEdges">Edges on which all layouts are compared.</param>
     /// <param name="SmallWidth">D of that.</param>
-    public sealed record Recipe(int Seeds, int Width, int Rounds, int LayerRounds, int CopiedEdges, int MadeEdges, int SmallEdges, int SmallWidth);
+    public sealed record Recipe(int Seeds, int Width, int Rounds, int LayerRounds, int CopiedEdges, int MadeEdges, int SmallEdges, int SmallWidth)
+    {
+        /// <summary>Bytes of weights copied per edge above which they are refused.</summary>
+        public long MostCopied { get; init; } = 1L << 30;
+    }
 
     /// <inheritdoc/>
     public override string Id => "pigeon";
@@ -120,6 +124,10 @@ public sealed class PigeonSample : Reproduction
         findings.Numbers["bytes"] = new Dictionary<string, object> { ["weights copied per edge"] = runs[0].Bytes[0], ["segments"] = runs[0].Bytes[1], ["unique pairs"] = runs[0].Bytes[2] };
         findings.Page = result => PaperPage.Of(result, $"{Paper} {Data}.",
         [
+            ("Compaction and its control", [IntervalChart.Draw(
+                [.. runs[0].Ratios.Keys.Where(static k => k.StartsWith("compact", StringComparison.Ordinal) || k == "nothing to save").Select(k => (k, (IReadOnlyList<double>)[.. runs.Select(r => r.Ratios[k])]))],
+                "speed-up of unique pairs over segments, of the share saved", "Speed-up by compaction, of what it saves")]),
+            ("Ratios of times", [Diagnostics.HtmlPage.Table(["ratio", "times, mean of seeds"], runs[0].Ratios.Keys.Select(k => (IReadOnlyList<string>)[k, $"{runs.Average(r => r.Ratios[k]):0.00}"]))]),
             ("Layers, forward and backward, one thread", [Diagnostics.HtmlPage.Table(
                 ["layer, layout", "milliseconds, mean of seeds"],
                 runs[0].Milliseconds.Keys.Select(k => (IReadOnlyList<string>)[k, $"{runs.Average(r => r.Milliseconds[k]):0}"]))]),

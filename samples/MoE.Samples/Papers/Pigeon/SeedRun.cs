@@ -32,7 +32,7 @@ public sealed record SeedRun
         var random = new Random((int)(seed % int.MaxValue));
         manual_seed(seed);
         int width = recipe.Width;
-        using TypedLinear materialised = new(Layout.Materialised, product), masked = new(Layout.Masked, product), segmented = new(Layout.Segmented, product), compact = new(Layout.Compact, product);
+        using TypedLinear materialised = new(Layout.Materialised, product, recipe.MostCopied), masked = new(Layout.Masked, product), segmented = new(Layout.Segmented, product), compact = new(Layout.Compact, product);
         var contender = options.Segments ? segmented : masked;
         var ratios = new Dictionary<string, double>();
         Tensor Weights(int types, int outputs = 0) => randn(types, outputs == 0 ? width : outputs, width) / Math.Sqrt(width);

@@ -7,11 +7,9 @@ namespace MoE.Samples.Papers.Pigeon;
 /// <summary>One typed product in each layout; all give the same rows.</summary>
 /// <param name="layout">The layout.</param>
 /// <param name="product">The grouped kernels.</param>
-public sealed class TypedLinear(Layout layout, TypedProduct product) : IDisposable
+/// <param name="mostCopied">Weights copied per row above this are refused, bytes.</param>
+public sealed class TypedLinear(Layout layout, TypedProduct product, long mostCopied = 1L << 30) : IDisposable
 {
-    /// <summary>Weights copied per row above this are refused, bytes.</summary>
-    public const long MostMaterialised = 1L << 30;
-
     // Made once per graph, as the released code does: no layout is timed with its index.
     private readonly Dictionary<TypedRows, (TypedRows Rows, Tensor Map)> _compact = [];
     private readonly Dictionary<TypedRows, (Tensor Types, Tensor Inputs)> _indices = [];
@@ -25,7 +23,7 @@ public sealed class TypedLinear(Layout layout, TypedProduct product) : IDisposab
     };
 
     /// <summary>The product of every row, [rows, N].</summary>
-    /// <exception cref="InvalidOperationException">The weights copied per row would take more than <see cref="MostMaterialised"/>.</exception>
+    /// <exception cref="InvalidOperationException">The weights copied per row would take more than is allowed.</exception>
     public Tensor rows(Tensor x, Tensor weights, TypedRows rows)
     {
         using var scope = NewDisposeScope();
@@ -34,7 +32,7 @@ public sealed class TypedLinear(Layout layout, TypedProduct product) : IDisposab
     }
 
     /// <summary>What the layout multiplies: one row each, or one per unique pair where it is compact.</summary>
-    /// <exception cref="InvalidOperationException">The weights copied per row would take more than <see cref="MostMaterialised"/>.</exception>
+    /// <exception cref="InvalidOperationException">The weights copied per row would take more than is allowed.</exception>
     public Tensor products(Tensor x, Tensor weights, TypedRows rows)
     {
         using var scope = NewDisposeScope();
@@ -46,7 +44,7 @@ public sealed class TypedLinear(Layout layout, TypedProduct product) : IDisposab
                 return product.multiply(x, weights, Compacted(rows).Rows).MoveToOuterDisposeScope();
             case Layout.Materialised:
                 long bytes = Bytes(layout, rows, weights.shape[1], weights.shape[2]);
-                if (bytes > MostMaterialised) throw new InvalidOperationException($"weights copied for {rows.Count:N0} rows take {bytes:N0} bytes; at most {MostMaterialised:N0} are allowed");
+                if (bytes > mostCopied) throw new InvalidOperationException($"weights copied for {rows.Count:N0} rows take {bytes:N0} bytes; at most {mostCopied:N0} are allowed");
                 return weights.index_select(0, Indices(rows).Types).bmm(x.index_select(0, Indices(rows).Inputs).unsqueeze(2)).squeeze(2).MoveToOuterDisposeScope();
             default:
                 var (types, inputs) = Indices(rows);
