@@ -35,5 +35,8 @@ public static class DataCatalogue
         TypedTriples.Freebase,
         TypedTriples.WordNet,
         Babi.Set,
+        TinyShakespeare.Set,
+        Gsm8k.Set,
+        MbxpCode.Set,
     ];
 }

@@ -19,7 +19,7 @@ internal static class SdkMessages
     {
         string? sdk = Folder();
         string[] missing = sdk is null ? [.. languages] : [.. general.Concat(languages).Where(l => !Directory.Exists(Path.Combine(sdk, l)))];
-        if (missing.Length > 0) throw new MissingDataException($"{why}, and no .NET SDK with translations ({string.Join(", ", missing)}) lies beside the runtime; get the data sets, or install the SDK");
+        if (missing.Length > 0) throw new MissingDataException($"{why}, and no .NET SDK with translations ({string.Join(", ", missing)}) lies beside the runtime; get them with data get, or install the SDK");
         return TextCorpus.Of([.. general.SelectMany(l => Domain(sdk!, l).Train)], [.. languages.Select(l => Domain(sdk!, l))], $"messages of the .NET SDK in {string.Join(", ", languages)}, because {why}; the base learns from those in {string.Join(" and ", general)} and a little of each");
     }
 

@@ -13,6 +13,7 @@ public abstract class LoraBank : nn.Module
     private readonly NamedModules<LoraFactor> lora_B = new();
     private readonly NamedModules<LoraFactor> lora_magnitude_vector = new();
     private readonly List<string> _names = [];
+    private readonly Dictionary<string, Tensor> _shares = new(StringComparer.Ordinal);
     private readonly Dictionary<string, LoraSpec> _specs = new(StringComparer.Ordinal);
 
     // Behind a function: a tensor or module in a field would become part of this module's state.
@@ -90,8 +91,9 @@ public abstract class LoraBank : nn.Module
     /// <exception cref="ArgumentException">A merge has one weight per adapter for all rows; others cannot be merged.</exception>
     public void merge(LoraMix mix) => Change(mix, 1);
 
-    /// <summary>Takes merged adapters out of the base weight again, exact to rounding.</summary>
+    /// <summary>Takes merged adapters out of the base weight again, exact to rounding; with a magnitude, one that is not zero anywhere and has not changed since.</summary>
     /// <param name="mix">What was merged.</param>
+    /// <exception cref="InvalidOperationException">An adapter with a magnitude was not merged by this bank.</exception>
     public void unmerge(LoraMix mix) => Change(mix, -1);
 
     /// <summary>The layer's output with adapters: the base output plus what the mix adds.</summary>
@@ -307,6 +309,8 @@ public abstract class LoraBank : nn.Module
         return scale.view([.. scale.shape, .. Enumerable.Repeat(1L, (int)(tensor.dim() - scale.dim()))]);
     }
 
+    private Tensor PerRow(Tensor perOutput) => perOutput.view([-1, .. Enumerable.Repeat(1L, (int)BaseWeight.dim() - 1)]).to(BaseWeight.dtype);
+
     private static Tensor RowNorms(Tensor weight) => weight.flatten(1).square().sum([1L]).sqrt();
 
     private void Change(LoraMix mix, int sign)
@@ -314,10 +318,27 @@ public abstract class LoraBank : nn.Module
         var weights = Whole(mix);
         using var guard = no_grad();
         using var scope = NewDisposeScope();
-        if (sign < 0 && weights.Count == 1 && Magnitude(weights.Keys.Single()) is { } magnitude)
+        // With a magnitude W' = m (W + D) / |W + D|: the norms are lost in the merged weight, so they are kept beside it.
+        if (weights.Count == 1 && weights.Keys.Single() is var only && Magnitude(only) is { } magnitude)
         {
-            // W' = m (W + D) / |W + D|; the norms are those of the direction, which merging has made m.
-            throw new NotSupportedException($"adapter {weights.Keys.Single()} has a magnitude ({magnitude.shape[0]} outputs): the norms of the weight are lost in merging; keep a copy of the base weight instead");
+            var delta = Product(A(only), B(only)).mul(Spec(only).Scale).to(BaseWeight.dtype);
+            if (sign > 0)
+            {
+                BaseWeight.add_(delta);
+                var share = magnitude / RowNorms(BaseWeight);
+                BaseWeight.mul_(PerRow(share));
+                if (_shares.Remove(only, out var old)) old.Dispose();
+                _shares.Add(only, share.DetachFromDisposeScope());
+            }
+            else
+            {
+                if (!_shares.Remove(only, out var share)) throw new InvalidOperationException($"adapter {only} has a magnitude and was not merged here");
+                // A row whose magnitude is zero is gone.
+                BaseWeight.div_(PerRow(share)).sub_(delta);
+                share.Dispose();
+            }
+
+            return;
         }
 
         foreach (var (name, weight) in weights) BaseWeight.add_(delta_weight(name).mul(sign * weight).to(BaseWeight.dtype));
@@ -349,6 +370,18 @@ public abstract class LoraBank : nn.Module
     {
         Spec(name);
         return name;
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            foreach (var share in _shares.Values) share.Dispose();
+            _shares.Clear();
+        }
+
+        base.Dispose(disposing);
     }
 
     /// <summary>Called last by a derived constructor.</summary>
