@@ -46,6 +46,42 @@ foreach (var (vector, rows) in new[] { (512, 7), (256, 2) })
 
 Write("IntegerTiles.Generated.cs", q);
 
+var top = new StringBuilder("""
+    // Written by build/GenerateTiles.cs; change that, not this.
+    using System.Runtime.CompilerServices;
+    using System.Runtime.Intrinsics;
+
+    namespace MoE;
+
+    /// <summary>The k best of e vectors, lane by lane, for the k of published models: levels in registers.</summary>
+    public static unsafe partial class RouterKernel
+    {
+
+    """);
+foreach (int k in new[] { 1, 2, 4, 6, 8 }) top.Append(Top(k));
+Write("RouterKernel.Generated.cs", top);
+
+// A level takes the value, its upper neighbour's, or keeps its own, the lowest first. Comparisons of one pair are written in two ways, so that each has one use and stays in a mask register.
+static string Top(int k)
+{
+    var t = new StringBuilder();
+    t.Append($"    [MethodImpl(MethodImplOptions.AggressiveOptimization)]\n    private static void Top{k}<TOrder>(float* scores, float* bias, int e, float* values, int* indices) where TOrder : struct, IOrder\n    {{\n");
+    for (int j = 0; j < k; j++) t.Append($"        var v{j} = Vector512.Create(float.NegativeInfinity);\n        var n{j} = Vector512.Create(-1);\n");
+    t.Append("        for (int i = 0; i < e; i++)\n        {\n            var v = Vector512.Load(scores + i * Lanes);\n            if (bias is not null) v += Vector512.Create(bias[i]);\n");
+    t.Append($"            if (TOrder.NoneBefore(v, v{k - 1})) continue;\n            var index = Vector512.Create(i);\n");
+    for (int j = k - 1; j > 0; j--)
+    {
+        t.Append($"            n{j} = Vector512.ConditionalSelect(TOrder.NotBefore(v, v{j}).AsInt32(), n{j}, index);\n");
+        t.Append($"            n{j} = Vector512.ConditionalSelect(TOrder.Before(v, v{j - 1}).AsInt32(), n{j - 1}, n{j});\n");
+        t.Append($"            v{j} = Vector512.MaxNative(Vector512.MinNative(v, v{j - 1}), v{j});\n");
+    }
+
+    t.Append("            n0 = Vector512.ConditionalSelect(TOrder.NotBefore(v, v0).AsInt32(), n0, index);\n            v0 = Vector512.MaxNative(v, v0);\n        }\n\n");
+    for (int j = 0; j < k; j++) t.Append($"        v{j}.Store(values{(j == 0 ? "" : $" + {j} * Lanes")});\n        n{j}.Store(indices{(j == 0 ? "" : $" + {j} * Lanes")});\n");
+    t.Append("    }\n\n");
+    return t.ToString();
+}
+
 static void Write(string name, StringBuilder text)
 {
     text.Length -= 1;

@@ -8,7 +8,7 @@ namespace MoE;
 /// The router as one pass over blocks of sixteen tokens that lie across the lanes of a vector: scores, the k best, weights, and the order by expert. The same experts as <see cref="ReferenceRouter"/> wherever its margin exceeds
 /// 1e-5 (scores are rounded once, in single precision, where the reference rounds from double), weights within 1e-6. Allocates nothing for the specs it runs; others go to the reference.
 /// </summary>
-public static unsafe class RouterKernel
+public static unsafe partial class RouterKernel
 {
     private const int Lanes = 16;
     // What fits the stack: 140 KB at most.
@@ -49,6 +49,7 @@ public static unsafe class RouterKernel
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static bool AllFinite(ReadOnlySpan<float> values)
     {
         foreach (float v in values)
@@ -60,12 +61,14 @@ public static unsafe class RouterKernel
     }
 
     // False where a logit is not finite.
-    [SkipLocalsInit]
+    [SkipLocalsInit, MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static bool TryRoute(ReadOnlySpan<float> logits, RouterSpec spec, ReadOnlySpan<float> selectionBias, RoutingBuffer destination)
     {
         int e = spec.Experts, k = spec.TopK, tokens = logits.Length / e;
         destination.Begin(tokens, e, k);
         var groups = ((TopKSelection)spec.Select).Groups;
+        // Weights divided by their sum: what a softmax over all experts is divided by is divided out again, and its order is that of the logits.
+        bool cancels = spec is { Score: { Function: ScoreFunction.Softmax, Stage: ScoreStage.BeforeSelection }, Weigh: { Normalization: WeightNormalization.Sum, Epsilon: 0 } } && (k > 1 || spec.Weigh.NormalizeSingle) && groups is null && selectionBias.IsEmpty;
         float* memory = stackalloc float[((groups is null ? e : 2 * e + groups.Count + 2 * Math.Max(groups.Keep, k)) + 2 * k + 1) * Lanes];
         float* scores = Tiles.Aligned(memory), values = scores + e * Lanes;
         int* indices = (int*)(values + k * Lanes);
@@ -77,11 +80,11 @@ public static unsafe class RouterKernel
             {
                 int count = Math.Min(Lanes, tokens - from);
                 Across(l + (long)from * e, count, e, scores);
-                if (!Score(spec, scores, e)) return false;
+                if (!Score(spec, scores, e, cancels)) return false;
                 float* choice = groups is null ? scores : Limited(groups, spec.Ties, scores, selectionBias.IsEmpty ? null : bias, e, k, rest);
                 Choose(spec.Ties, choice, selectionBias.IsEmpty || groups is not null ? null : bias, e, k, values, indices);
                 if (!selectionBias.IsEmpty || groups is not null) Scored(scores, k, values, indices);
-                Weigh(spec, values, k);
+                Weigh(spec, values, k, cancels);
                 for (int t = 0; t < count; t++)
                 {
                     long to = (long)(from + t) * k;
@@ -99,6 +102,7 @@ public static unsafe class RouterKernel
     }
 
     // [count, E] to [E, 16]; lanes without a token repeat the last one.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Across(float* logits, int count, int e, float* to)
     {
         int done = 0;
@@ -123,7 +127,8 @@ public static unsafe class RouterKernel
     }
 
     // Logits become scores in place, where scores come before the choice.
-    private static bool Score(RouterSpec spec, float* scores, int e)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static bool Score(RouterSpec spec, float* scores, int e, bool cancels)
     {
         var most = Vector512.Create(float.NegativeInfinity);
         var least = Vector512.Create(float.PositiveInfinity);
@@ -144,10 +149,11 @@ public static unsafe class RouterKernel
         }
 
         if (!Vector512.LessThanAll(most, Vector512.Create(float.PositiveInfinity)) || !Vector512.GreaterThanAll(least, Vector512.Create(float.NegativeInfinity))) return false;
-        if (spec.Score.Stage == ScoreStage.BeforeSelection) Apply(spec.Score.Function, scores, e, most);
+        if (spec.Score.Stage == ScoreStage.BeforeSelection && !cancels) Apply(spec.Score.Function, scores, e, most);
         return true;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Apply(ScoreFunction function, float* scores, int count, Vector512<float> most)
     {
         switch (function)
@@ -179,16 +185,41 @@ public static unsafe class RouterKernel
     // Insertion into k levels, the lowest first: a level takes the value, its upper neighbour's, or keeps its own. Equal values stay in the order of their arrival. Each comparison has one use, so that it stays in a mask register.
     private static void Choose(TieRule ties, float* scores, float* bias, int e, int k, float* values, int* indices)
     {
+        if (ties == TieRule.HighestIndex) Choose<LaterFirst>(scores, bias, e, k, values, indices);
+        else Choose<EarlierFirst>(scores, bias, e, k, values, indices);
+    }
+
+    private static void Choose<TOrder>(float* scores, float* bias, int e, int k, float* values, int* indices) where TOrder : struct, IOrder
+    {
+        switch (k)
+        {
+            case 1:
+                Top1<TOrder>(scores, bias, e, values, indices);
+                return;
+            case 2:
+                Top2<TOrder>(scores, bias, e, values, indices);
+                return;
+            case 4:
+                Top4<TOrder>(scores, bias, e, values, indices);
+                return;
+            case 6:
+                Top6<TOrder>(scores, bias, e, values, indices);
+                return;
+            case 8:
+                Top8<TOrder>(scores, bias, e, values, indices);
+                return;
+        }
+
         for (int j = 0; j < k; j++)
         {
             Vector512.Create(float.NegativeInfinity).Store(values + j * Lanes);
             Vector512.Create(-1).Store(indices + j * Lanes);
         }
 
-        if (ties == TieRule.HighestIndex) Insert<LaterFirst>(scores, bias, e, k, values, indices);
-        else Insert<EarlierFirst>(scores, bias, e, k, values, indices);
+        Insert<TOrder>(scores, bias, e, k, values, indices);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Insert<TOrder>(float* scores, float* bias, int e, int k, float* values, int* indices) where TOrder : struct, IOrder
     {
         float* kth = values + (k - 1) * Lanes;
@@ -218,6 +249,8 @@ public static unsafe class RouterKernel
     {
         static abstract Vector512<float> Before(Vector512<float> added, Vector512<float> there);
 
+        static abstract Vector512<float> NotBefore(Vector512<float> added, Vector512<float> there);
+
         static abstract bool NoneBefore(Vector512<float> added, Vector512<float> there);
     }
 
@@ -226,6 +259,9 @@ public static unsafe class RouterKernel
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static Vector512<float> Before(Vector512<float> added, Vector512<float> there) => Vector512.GreaterThan(added, there);
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static Vector512<float> NotBefore(Vector512<float> added, Vector512<float> there) => Vector512.LessThanOrEqual(added, there);
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static bool NoneBefore(Vector512<float> added, Vector512<float> there) => !Vector512.GreaterThanAny(added, there);
@@ -238,10 +274,14 @@ public static unsafe class RouterKernel
         public static Vector512<float> Before(Vector512<float> added, Vector512<float> there) => Vector512.GreaterThanOrEqual(added, there);
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static Vector512<float> NotBefore(Vector512<float> added, Vector512<float> there) => Vector512.LessThan(added, there);
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static bool NoneBefore(Vector512<float> added, Vector512<float> there) => !Vector512.GreaterThanOrEqualAny(added, there);
     }
 
     // What the choice compares where groups compete first: scores plus bias, and what the mask says for the groups that were not kept.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static float* Limited(GroupLimit limit, TieRule ties, float* scores, float* bias, int e, int k, float* memory)
     {
         float* choice = memory, groups = choice + e * Lanes, values = groups + limit.Count * Lanes;
@@ -273,14 +313,16 @@ public static unsafe class RouterKernel
         return choice;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Scored(float* scores, int k, float* values, int* indices)
     {
         for (int i = 0; i < k * Lanes; i++) values[i] = scores[indices[i] * Lanes + i % Lanes];
     }
 
-    private static void Weigh(RouterSpec spec, float* values, int k)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Weigh(RouterSpec spec, float* values, int k, bool cancels)
     {
-        if (spec.Score.Stage == ScoreStage.AfterSelection)
+        if (spec.Score.Stage == ScoreStage.AfterSelection || cancels)
         {
             var most = Vector512.Load(values);
             for (int j = 1; j < k; j++) most = Vector512.Max(most, Vector512.Load(values + j * Lanes));
@@ -289,7 +331,7 @@ public static unsafe class RouterKernel
 
         var weigh = spec.Weigh;
         var factor = Vector512.Create((float)weigh.Scale);
-        if (weigh.Normalization == WeightNormalization.Sum && (k > 1 || weigh.NormalizeSingle))
+        if (!cancels && weigh.Normalization == WeightNormalization.Sum && (k > 1 || weigh.NormalizeSingle))
         {
             var sum = Vector512<float>.Zero;
             for (int j = 0; j < k; j++) sum += Vector512.Load(values + j * Lanes);

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace MoE;
 
 /// <summary>A top-k routing in memory that is used again and again: what a <see cref="TopKRouting"/> without drops holds. Grows, and never shrinks. Not thread-safe.</summary>
@@ -59,6 +61,7 @@ public sealed class RoutingBuffer
     }
 
     // Counting sort: stable.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     internal void Bucket()
     {
         var ids = ExpertIds;
