@@ -35,7 +35,7 @@ public static unsafe partial class RouterKernel
     /// <param name="destination">Overwritten.</param>
     /// <exception cref="SpecException">The spec has problems.</exception>
     /// <exception cref="ArgumentException">A length is wrong, or a logit is NaN or +infinity, or all of a token's are -infinity.</exception>
-    /// <exception cref="NotSupportedException">The reference drops routes: a buffer holds none.</exception>
+    /// <exception cref="NotSupportedException">The reference drops routes: a buffer holds none. Or the environment variable MOE_STRICT is 1, and the reference would run.</exception>
     public static void Route(ReadOnlySpan<float> logits, RouterSpec spec, ReadOnlySpan<float> selectionBias, RoutingBuffer destination)
     {
         ArgumentNullException.ThrowIfNull(spec);
@@ -44,6 +44,7 @@ public static unsafe partial class RouterKernel
         if (!Runs(spec) || logits.Length % e != 0 || selectionBias.Length != (spec.UsesSelectionBias ? e : 0) || !AllFinite(selectionBias) || !TryRoute(logits, spec, selectionBias, destination))
         {
             // Also what is refused: the reference says why.
+            if (!Runs(spec)) StrictMode.FallingBack("this router runs on the scalar reference, not on the kernel (see RouterKernel.Runs)");
             if (spec.Dispatch.Capacity is not null) throw new NotSupportedException("the router has a capacity; a routing buffer holds no drops. Use ReferenceRouter");
             destination.Copy(ReferenceRouter.Route(logits, spec, new RouteOptions { SelectionBias = selectionBias }));
         }

@@ -26,11 +26,28 @@ public sealed class InstructionSetTests
     }
 }
 
+/// <summary>MOE_STRICT in processes of its own.</summary>
+public sealed class StrictModeTests
+{
+    [Theory, InlineData("1", 4), InlineData("0", 0), InlineData(null, 0)]
+    public async Task A_router_without_a_kernel_is_refused_in_strict_mode_only(string? strict, int exit)
+    {
+        string dotnet = Environment.ProcessPath is { } process && Path.GetFileNameWithoutExtension(process) == "dotnet" ? process : "dotnet";
+        var start = new ProcessStartInfo(dotnet, ["exec", typeof(StrictModeTests).Assembly.Location, "strict"]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        start.Environment["MOE_STRICT"] = strict;
+        using var child = Process.Start(start)!;
+        Task<string> output = child.StandardOutput.ReadToEndAsync(), error = child.StandardError.ReadToEndAsync();
+        await child.WaitForExitAsync();
+        Assert.True(child.ExitCode == exit, $"exit {child.ExitCode}\n{await output}\n{await error}");
+    }
+}
+
 /// <summary>The test assembly as a program.</summary>
 internal static class Program
 {
     public static int Main(string[] arguments)
     {
+        if (arguments is ["strict"]) return Strict();
         if (arguments is not ["kernels", var name] || !Enum.TryParse(name, out KernelPath path)) return 2;
         bool state = path switch
         {
@@ -68,5 +85,21 @@ internal static class Program
         activations.Exponentials_of_the_ends(1e30f, float.PositiveInfinity);
         Console.WriteLine("all agree");
         return 0;
+    }
+
+    // 4 where the router without a kernel was refused; the one with a kernel must run in any case.
+    private static int Strict()
+    {
+        var buffer = new RoutingBuffer();
+        RouterKernel.Route([1, 2, 3, 4], RouterProfiles.Mixtral(4), [], buffer);
+        try
+        {
+            RouterKernel.Route([1, 2, 3, 4], new RouterSpec { Experts = 4, Select = new TopPSelection { P = 0.5 } }, [], buffer);
+            return 0;
+        }
+        catch (NotSupportedException e) when (e.Message.Contains("MOE_STRICT=1", StringComparison.Ordinal))
+        {
+            return 4;
+        }
     }
 }
