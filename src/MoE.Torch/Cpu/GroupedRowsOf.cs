@@ -26,15 +26,8 @@ internal static class GroupedRowsOf
 
         var x = input.contiguous();
         var y = output.contiguous().clone();
-        var workspace = Workspaces.Rent();
-        try
-        {
-            lora.Add(TensorMemory.Of(x), rows, TensorMemory.Of(y), workspace);
-        }
-        finally
-        {
-            Workspaces.Return(workspace);
-        }
+        using (var rented = Workspaces.Rent())
+            lora.Add(TensorMemory.Of(x), rows, TensorMemory.Of(y), rented.Workspace);
 
         return y.MoveToOuterDisposeScope();
     }

@@ -37,25 +37,16 @@ internal sealed class HostRoutes
 
     public static HostRoutes Of(RoutingTensors routing)
     {
-        long[] ids = HostReads.Int64(routing.ExpertIds);
-        bool[]? kept = routing.Kept is null ? null : HostReads.Bool(routing.Kept);
-        int experts = routing.ExpertCount, choices = Math.Max(1, (int)routing.Choices);
-        int[] offsets = new int[experts + 1], next = new int[experts];
-        for (int r = 0; r < ids.Length; r++)
+        int[] ids = Array.ConvertAll(HostReads.Int64(routing.ExpertIds), static id => (int)id);
+        if (routing.Kept is not null)
         {
-            if (ids[r] >= 0 && (kept is null || kept[r])) offsets[ids[r] + 1]++;
+            bool[] kept = HostReads.Bool(routing.Kept);
+            for (int r = 0; r < ids.Length; r++) ids[r] = kept[r] ? ids[r] : -1;
         }
 
-        for (int e = 0; e < experts; e++) offsets[e + 1] += offsets[e];
-        offsets.AsSpan(0, experts).CopyTo(next);
-        int[] routes = new int[offsets[experts]], tokens = new int[routes.Length];
-        for (int r = 0; r < ids.Length; r++)
-        {
-            if (ids[r] < 0 || (kept is not null && !kept[r])) continue;
-            int at = next[ids[r]]++;
-            (routes[at], tokens[at]) = (r, r / choices);
-        }
-
-        return new HostRoutes(offsets, routes, tokens);
+        var plan = ExpertPlan.Dropless(ids, routing.ExpertCount);
+        int choices = Math.Max(1, (int)routing.Choices);
+        int[] routes = plan.Permutation.ToArray();
+        return new HostRoutes(plan.Offsets.ToArray(), routes, Array.ConvertAll(routes, r => r / choices));
     }
 }

@@ -22,12 +22,8 @@ internal sealed class ManagedExperts
 
     public int Width { get; }
 
-    /// <summary>Whether the kernels run these rows, and run them faster than libtorch does.</summary>
-    /// <param name="x">The tokens or rows.</param>
-    /// <param name="up">The stacked weight, for its type and device.</param>
-    /// <param name="rows">R.</param>
-    /// <param name="busy">Experts with rows.</param>
-    public static bool Serve(Tensor x, Tensor up, long rows, int busy) => TensorMemory.Is(x) && TensorMemory.Is(up) && (is_grad_enabled() || rows >= LeastRows * (long)busy);
+    /// <summary>Whether the kernels run these rows faster than libtorch does.</summary>
+    public static bool Pays(HostRoutes routes) => is_grad_enabled() || routes.Offsets[^1] >= LeastRows * (long)routes.Busy;
 
     // Without gradients and with few rows per expert, packing a weight costs more than reading it: libtorch's matrix-vector product is the faster one.
     private const int LeastRows = 4;
@@ -41,12 +37,8 @@ internal sealed class ManagedExperts
     /// <exception cref="InvalidOperationException">An earlier backward pass failed.</exception>
     public Tensor Run(Tensor x, Tensor? weights, HostRoutes routes, ReadOnlySpan<Tensor?> parameters)
     {
-        lock (_lock)
-        {
-            if (Interlocked.Exchange(ref _failure, null) is { } failure)
-                throw new InvalidOperationException($"the last backward pass through these experts failed, and its gradients are NaN: {failure.Message}", failure);
-        }
-
+        if (Interlocked.Exchange(ref _failure, null) is { } failure)
+            throw new InvalidOperationException($"the last backward pass through these experts failed, and its gradients are NaN: {failure.Message}", failure);
         using var scope = NewDisposeScope();
         // Flat views: what comes back through a view is a tensor of its own, which the parameter takes over instead of copying it.
         object?[] arguments = [this, routes, x.contiguous(), weights?.contiguous(), parameters[0]?.view(-1), parameters[1]!.view(-1), parameters[2]!.view(-1), parameters[3]?.view(-1), parameters[4]?.view(-1), parameters[5]?.view(-1)];

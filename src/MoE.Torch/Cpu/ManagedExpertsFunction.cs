@@ -24,15 +24,8 @@ internal sealed class ManagedExpertsFunction : autograd.SingleTensorFunction<Man
         var gate = glu ? empty(rows, f) : null;
         var up = empty(rows, f);
         var y = empty(x.shape);
-        var workspace = Workspaces.Rent();
-        try
-        {
-            ExpertTraining.Forward(bank.Spec, TensorMemory.Of(x), Rows(routes, Scales(routes, inputs[1])), Weights(inputs), bank.Width, TensorMemory.Of(gate), TensorMemory.Of(up), TensorMemory.Of(y), workspace);
-        }
-        finally
-        {
-            Workspaces.Return(workspace);
-        }
+        using (var rented = Workspaces.Rent())
+            ExpertTraining.Forward(bank.Spec, TensorMemory.Of(x), Rows(routes, Scales(routes, inputs[1])), Weights(inputs), bank.Width, TensorMemory.Of(gate), TensorMemory.Of(up), TensorMemory.Of(y), rented.Workspace);
 
         ctx.save_data("bank", bank);
         ctx.save_data("routes", routes);
@@ -50,18 +43,9 @@ internal sealed class ManagedExpertsFunction : autograd.SingleTensorFunction<Man
         try
         {
             using var scope = NewDisposeScope();
-            if (grad_output.IsInvalid)
-            {
-                // Nothing arrived, nothing goes on.
-            }
-            else if (is_grad_enabled())
-            {
-                Compose(ctx, bank, wanted, grad_output, gradients);
-            }
-            else
-            {
-                Compute(ctx, bank, wanted, grad_output, gradients);
-            }
+            // Where nothing arrived, nothing goes on.
+            if (!grad_output.IsInvalid && is_grad_enabled()) Compose(ctx, bank, wanted, grad_output, gradients);
+            else if (!grad_output.IsInvalid) Compute(ctx, bank, wanted, grad_output, gradients);
         }
         catch (Exception e)
         {
@@ -99,15 +83,8 @@ internal sealed class ManagedExpertsFunction : autograd.SingleTensorFunction<Man
             UpBias = TensorMemory.Of(gradients[6]),
             DownBias = TensorMemory.Of(gradients[7]),
         };
-        var workspace = Workspaces.Rent();
-        try
-        {
-            ExpertTraining.Backward(bank.Spec, TensorMemory.Of(inputs[0]), TensorMemory.Of(dy), Rows(routes, scales), Weights(inputs), bank.Width, TensorMemory.Of(saved[Inputs]), TensorMemory.Of(saved[Inputs + 1]), to, workspace);
-        }
-        finally
-        {
-            Workspaces.Return(workspace);
-        }
+        using (var rented = Workspaces.Rent())
+            ExpertTraining.Backward(bank.Spec, TensorMemory.Of(inputs[0]), TensorMemory.Of(dy), Rows(routes, scales), Weights(inputs), bank.Width, TensorMemory.Of(saved[Inputs]), TensorMemory.Of(saved[Inputs + 1]), to, rented.Workspace);
 
         if (wanted[1])
         {

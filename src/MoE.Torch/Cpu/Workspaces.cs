@@ -7,18 +7,24 @@ internal static class Workspaces
 {
     private static readonly ConcurrentBag<MoEWorkspace> s_idle = [];
 
-    /// <summary>A workspace with as many threads as libtorch uses; give it back.</summary>
-    public static MoEWorkspace Rent()
+    /// <summary>A workspace with as many threads as libtorch uses; disposing gives it back.</summary>
+    public static Lease Rent()
     {
         int threads = TorchSharp.torch.get_num_threads();
         while (s_idle.TryTake(out var workspace))
         {
-            if (workspace.Threads == threads) return workspace;
+            if (workspace.Threads == threads) return new Lease(workspace);
             workspace.Dispose();
         }
 
-        return new MoEWorkspace(threads);
+        return new Lease(new MoEWorkspace(threads));
     }
 
-    public static void Return(MoEWorkspace workspace) => s_idle.Add(workspace);
+    /// <summary>A workspace for one call.</summary>
+    internal readonly struct Lease(MoEWorkspace workspace) : IDisposable
+    {
+        public MoEWorkspace Workspace { get; } = workspace;
+
+        public void Dispose() => s_idle.Add(Workspace);
+    }
 }

@@ -86,7 +86,7 @@ public sealed class StackedExperts : ExpertBank
         ArgumentNullException.ThrowIfNull(segments);
         if (segments.Experts != Experts || segments.Rows != rows_RD.shape[0])
             throw new ArgumentException($"segments has {segments.Experts} experts and {segments.Rows} rows; must have {Experts} and {rows_RD.shape[0]}", nameof(segments));
-        if (Adapted is null && Managed(rows_RD, segments)) return _managed.Run(rows_RD, null, HostRoutes.Of(segments), [gate, up, down, gate_bias, up_bias, down_bias]);
+        if (Managed(rows_RD) && Managed(rows_RD, null, HostRoutes.Of(segments)) is { } managed_RD) return managed_RD;
         using var scope = NewDisposeScope();
         var (gates, ups, downs) = (Each(Changed(nameof(gate), gate)), Each(Changed(nameof(up), up)), Each(Changed(nameof(down), down)));
         var (gateBiases, upBiases, downBiases) = (Each(gate_bias), Each(up_bias), Each(down_bias));
@@ -112,21 +112,17 @@ public sealed class StackedExperts : ExpertBank
     /// <summary>The whole of a layer's mixing on the managed kernels, or null where they do not serve: sum over the kept routes of weight times expert, [T, D].</summary>
     internal Tensor? Mixed(Tensor tokens_TD, RoutingTensors routing)
     {
-        if (Adapted is not null || !ManagedKernels || Special.Count > 0 || routing.Weights.dtype != ScalarType.Float32 || !TensorMemory.Is(tokens_TD) || !TensorMemory.Is(up)) return null;
+        if (!Managed(tokens_TD) || !TensorMemory.Is(routing.Weights)) return null;
         TensorGuard.Matrix(tokens_TD, Width, "rows");
-        var routes = HostRoutes.Of(routing);
-        return ManagedExperts.Serve(tokens_TD, up, routes.Routes.Length, routes.Busy) ? _managed.Run(tokens_TD, routing.Weights, routes, [gate, up, down, gate_bias, up_bias, down_bias]) : null;
+        return Managed(tokens_TD, routing.Weights, HostRoutes.Of(routing));
     }
 
     private Tensor? Changed(string name, Parameter? weight) => weight is null || Adapted is null ? weight : Adapted(name, weight);
 
-    private bool Managed(Tensor rows_RD, ExpertSegments segments)
-    {
-        if (!ManagedKernels || Special.Count > 0) return false;
-        int busy = 0;
-        for (int e = 0; e < Experts; e++) busy += segments.Count(e) > 0 ? 1 : 0;
-        return ManagedExperts.Serve(rows_RD, up, segments.Rows, busy);
-    }
+    private bool Managed(Tensor x) => Adapted is null && ManagedKernels && Special.Count == 0 && TensorMemory.Is(x) && TensorMemory.Is(up);
+
+    private Tensor? Managed(Tensor x, Tensor? weights, HostRoutes routes) =>
+        ManagedExperts.Pays(routes) ? _managed.Run(x, weights, routes, [gate, up, down, gate_bias, up_bias, down_bias]) : null;
 
     private Tensor Simple(Tensor x, int expert)
     {

@@ -16,8 +16,8 @@ internal sealed unsafe class ActivationRun : IKernelJob
     /// <summary>hidden = act(gate) up, after the biases were added to both in place.</summary>
     public void Forward(ExpertSpec spec, ReadOnlySpan<int> offsets, in ExpertTensors weights, Span<float> gate, Span<float> up, Span<float> hidden, KernelTeam team)
     {
-        AddBias(offsets, weights.GateBias, gate, spec.Width);
-        AddBias(offsets, weights.UpBias, up, spec.Width);
+        AddBias(new GroupedRows(offsets), weights.GateBias, gate, spec.Width);
+        AddBias(new GroupedRows(offsets), weights.UpBias, up, spec.Width);
         fixed (float* g = gate, u = up, h = hidden)
         {
             (_spec, _backward, _rows, _width) = (spec, false, offsets[^1], spec.Width);
@@ -165,24 +165,8 @@ internal sealed unsafe class ActivationRun : IKernelJob
         return d * h;
     }
 
-    private static void AddBias(ReadOnlySpan<int> offsets, ReadOnlySpan<float> bias, Span<float> rows, int width)
-    {
-        if (bias.IsEmpty) return;
-        for (int g = 0; g + 1 < offsets.Length; g++)
-        {
-            for (int r = offsets[g]; r < offsets[g + 1]; r++) Add(bias.Slice(g * width, width), rows.Slice(r * width, width), 1);
-        }
-    }
-
     private static void Add(ReadOnlySpan<float> from, Span<float> to, float scale)
     {
-        int i = 0;
-        fixed (float* f = from, t = to)
-        {
-            var s = Vector512.Create(scale);
-            for (; i + 16 <= from.Length; i += 16) Vector512.MultiplyAddEstimate(s, Vector512.Load(f + i), Vector512.Load(t + i)).Store(t + i);
-        }
-
-        for (; i < from.Length; i++) to[i] += scale * from[i];
+        fixed (float* f = from, t = to) Tiles.Put(f, from.Length, scale, t, adds: true);
     }
 }

@@ -191,7 +191,7 @@ internal sealed unsafe class FeedForwardRun : IKernelJob
             {
                 ref readonly var block = ref _blocks[slice.FirstBlock + b];
                 byte* ahead = slice.Blocks == 1 ? expert.First.Panel(p) + Distance : p + 1 < expert.First.Panels ? expert.First.Panel(p + 1) : null;
-                Multiply(expert.First, p, block.Rows, _rows + block.Gathered, tile, Share(ahead, expert.First, slice.Blocks, b), Shares(slice.Blocks), unpacked);
+                Multiply(expert.First, p, block.Rows, _rows + block.Gathered, tile, Share(ahead, expert.First, slice.Blocks, b), Tiles.Shares(slice.Blocks), unpacked);
                 Activate(expert, p, block, tile);
             }
         }
@@ -209,10 +209,7 @@ internal sealed unsafe class FeedForwardRun : IKernelJob
 
     private IntegerRows Integers(PackedExpert expert, in Block block) => new(_hidden + block.Hidden + (long)block.Rows * expert.Inner, block.Rows, expert.Down.Blocks, _format);
 
-    // The weights that come next are fetched over several blocks, as fast as memory gives them.
-    private static int Shares(int blocks) => blocks >= 4 ? 4 : blocks >= 2 ? 2 : 1;
-
-    private static byte* Share(byte* ahead, PackedMatrix matrix, int blocks, int block) => ahead is null || block >= Shares(blocks) ? null : ahead + block * matrix.PanelBytes / Shares(blocks);
+    private static byte* Share(byte* ahead, PackedMatrix matrix, int blocks, int block) => ahead is null || block >= Tiles.Shares(blocks) ? null : ahead + block * matrix.PanelBytes / Tiles.Shares(blocks);
 
     // One tile, whatever the weights are held in.
     private void Multiply(PackedMatrix matrix, int panel, int rows, float* a, float* tile, byte* ahead, int share, float* unpacked)
@@ -291,7 +288,7 @@ internal sealed unsafe class FeedForwardRun : IKernelJob
                 for (int p = first; p < last; p++)
                 {
                     byte* ahead = slice.Blocks == 1 ? expert.Down.Panel(p) + Distance : next is not null ? next.Down.Panel(p) : null;
-                    Multiply(expert.Down, p, block.Rows, a, tile, Share(ahead, expert.Down, slice.Blocks, b), Shares(slice.Blocks), unpacked + (long)(p - first) * Tiles.Columns * expert.Inner);
+                    Multiply(expert.Down, p, block.Rows, a, tile, Share(ahead, expert.Down, slice.Blocks, b), Tiles.Shares(slice.Blocks), unpacked + (long)(p - first) * Tiles.Columns * expert.Inner);
                     Combine(expert, p, block, tile, p * Tiles.Columns, Math.Min(Tiles.Columns, _width - p * Tiles.Columns));
                 }
             }

@@ -1,5 +1,3 @@
-using System.Buffers;
-
 namespace MoE;
 
 /// <summary>
@@ -73,43 +71,23 @@ public sealed class GroupedLora
         if (y.Length != (long)adapters.Length * Outputs) throw new ArgumentException($"y has {y.Length} values; must have {adapters.Length} x {Outputs}", nameof(y));
         if (x.Overlaps(y)) throw new ArgumentException("y overlaps x; must be other memory", nameof(y));
         int n = Count;
-        int[] pool = ArrayPool<int>.Shared.Rent(n + 1 + adapters.Length);
-        float[]? hidden = null, scales = null;
-        try
+        for (int t = 0; t < adapters.Length; t++)
         {
-            var offsets = pool.AsSpan(0, n + 1);
-            offsets.Clear();
-            for (int t = 0; t < adapters.Length; t++)
-            {
-                int adapter = adapters[t];
-                if (adapter < -1 || adapter >= n) throw new ArgumentException($"adapters[{t}] = {adapter}; must be in -1..{n - 1}", nameof(adapters));
-                if (adapter >= 0) offsets[adapter + 1]++;
-            }
-
-            for (int i = 0; i < n; i++) offsets[i + 1] += offsets[i];
-            int rows = offsets[n];
-            if (rows == 0) return;
-            var order = pool.AsSpan(n + 1, rows);
-            // Counting sort, stable: the ends move to the starts of the next segments, and back again.
-            for (int t = 0; t < adapters.Length; t++)
-            {
-                if (adapters[t] >= 0) order[offsets[adapters[t]]++] = t;
-            }
-
-            for (int i = n; i > 0; i--) offsets[i] = offsets[i - 1];
-            offsets[0] = 0;
-            hidden = ArrayPool<float>.Shared.Rent(rows * Rank);
-            scales = ArrayPool<float>.Shared.Rent(rows);
-            for (int i = 0; i < n; i++) scales.AsSpan(offsets[i], offsets[i + 1] - offsets[i]).Fill(_scales[i]);
-            var h = hidden.AsSpan(0, rows * Rank);
-            GroupedGemm.Forward(x, new GroupedRows(offsets, inputs: order), new GroupedWeights(_a, n, Rank, Inputs), h, workspace);
-            GroupedGemm.Forward(h, new GroupedRows(offsets, outputs: order, scales: scales.AsSpan(0, rows)), new GroupedWeights(_b, n, Outputs, Rank), y, workspace, add: true);
+            if (adapters[t] < -1 || adapters[t] >= n) throw new ArgumentException($"adapters[{t}] = {adapters[t]}; must be in -1..{n - 1}", nameof(adapters));
         }
-        finally
-        {
-            ArrayPool<int>.Shared.Return(pool);
-            if (hidden is not null) ArrayPool<float>.Shared.Return(hidden);
-            if (scales is not null) ArrayPool<float>.Shared.Return(scales);
-        }
+
+        // A row and its adapter are a token and its only expert.
+        var sorted = workspace.Sorting;
+        sorted.Begin(adapters.Length, n, 1);
+        adapters.CopyTo(sorted.MutableIds);
+        sorted.Bucket();
+        ReadOnlySpan<int> offsets = sorted.Offsets, order = sorted.Permutation;
+        int rows = order.Length;
+        if (rows == 0) return;
+        var memory = workspace.Training((long)rows * (Rank + 1));
+        Span<float> hidden = memory[..(rows * Rank)], scales = memory.Slice(rows * Rank, rows);
+        for (int i = 0; i < n; i++) scales[offsets[i]..offsets[i + 1]].Fill(_scales[i]);
+        GroupedGemm.Forward(x, new GroupedRows(offsets, inputs: order), new GroupedWeights(_a, n, Rank, Inputs), hidden, workspace);
+        GroupedGemm.Forward(hidden, new GroupedRows(offsets, outputs: order, scales: scales), new GroupedWeights(_b, n, Outputs, Rank), y, workspace, add: true);
     }
 }

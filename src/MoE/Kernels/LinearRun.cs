@@ -2,51 +2,24 @@ using System.Runtime.CompilerServices;
 
 namespace MoE;
 
-/// <summary>A matrix with few columns (a router's scorer) in panels, and its product with the rows of a batch.</summary>
-internal sealed unsafe class PackedLinear : IDisposable
-{
-    private readonly AlignedBuffer _panels;
-
-    /// <param name="weight">[N, D].</param>
-    /// <param name="width">D, positive.</param>
-    public PackedLinear(ReadOnlySpan<float> weight, int width)
-    {
-        Width = width;
-        Outputs = weight.Length / width;
-        Panels = (Outputs + Tiles.Columns - 1) / Tiles.Columns;
-        _panels = new AlignedBuffer((long)Panels * width * Tiles.Columns);
-        for (int n = 0; n < Outputs; n++)
-            Tiles.Column(weight.Slice(n * width, width), Panel(n / Tiles.Columns) + n % Tiles.Columns, Tiles.Columns);
-    }
-
-    public int Width { get; }
-
-    public int Outputs { get; }
-
-    public int Panels { get; }
-
-    public float* Panel(int panel) => _panels.Data + (long)panel * Width * Tiles.Columns;
-
-    public void Dispose() => _panels.Dispose();
-}
-
-/// <summary>The product as items for a team: one block of rows each.</summary>
+/// <summary>The product of a batch with a matrix of few columns (a router's scorer) as items for a team: one block of rows each.</summary>
 internal sealed unsafe class LinearRun : IKernelJob
 {
-    private PackedLinear _matrix = null!;
+    private PackedMatrix _matrix = null!;
     private KernelPath _path;
     private float* _x, _y, _scratch;
-    private int _rows;
+    private int _rows, _outputs;
 
-    /// <summary>y [T, N] = x [T, D] W^T.</summary>
-    public void Compute(PackedLinear matrix, KernelPath path, float* x, int rows, float* y, MoEWorkspace workspace)
+    /// <summary>y [T, N] = x [T, D] W^T, W in single precision.</summary>
+    public void Compute(PackedMatrix matrix, int outputs, KernelPath path, float* x, int rows, float* y, MoEWorkspace workspace)
     {
         _matrix = matrix;
+        _outputs = outputs;
         _path = path;
         _x = x;
         _y = y;
         _rows = rows;
-        _scratch = workspace.Rows((long)workspace.Threads * Tiles.MaxRows * matrix.Width);
+        _scratch = workspace.Rows((long)workspace.Threads * Tiles.MaxRows * matrix.Inputs);
         workspace.Team.Run(this, (rows + Tiles.MaxRows - 1) / Tiles.MaxRows);
     }
 
@@ -54,18 +27,19 @@ internal sealed unsafe class LinearRun : IKernelJob
     [SkipLocalsInit]
     public void Run(int item, int worker)
     {
-        int from = item * Tiles.MaxRows, n = Math.Min(Tiles.MaxRows, _rows - from), d = _matrix.Width;
+        int from = item * Tiles.MaxRows, n = Math.Min(Tiles.MaxRows, _rows - from), d = _matrix.Inputs;
         float* a = _scratch + (long)worker * Tiles.MaxRows * d;
-        for (int r = 0; r < n; r++)
-            Tiles.Column(new ReadOnlySpan<float>(_x + (long)(from + r) * d, d), a + r, n);
+        float** rows = stackalloc float*[Tiles.MaxRows];
+        for (int r = 0; r < n; r++) rows[r] = _x + (long)(from + r) * d;
+        Transposes.Pack(rows, n, d, a, n);
 
         float* tile = stackalloc float[Tiles.MaxRows * Tiles.Columns];
         for (int p = 0; p < _matrix.Panels; p++)
         {
-            Tiles.Multiply(_path, n, a, _matrix.Panel(p), d, tile, null);
-            int count = Math.Min(Tiles.Columns, _matrix.Outputs - p * Tiles.Columns);
+            Tiles.Multiply(_path, n, a, (float*)_matrix.Panel(p), d, tile, null);
+            int count = Math.Min(Tiles.Columns, _outputs - p * Tiles.Columns);
             for (int r = 0; r < n; r++)
-                new ReadOnlySpan<float>(tile + r * Tiles.Columns, count).CopyTo(new Span<float>(_y + (long)(from + r) * _matrix.Outputs + p * Tiles.Columns, count));
+                new ReadOnlySpan<float>(tile + r * Tiles.Columns, count).CopyTo(new Span<float>(_y + (long)(from + r) * _outputs + p * Tiles.Columns, count));
         }
     }
 }

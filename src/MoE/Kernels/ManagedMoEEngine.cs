@@ -8,7 +8,7 @@ public sealed unsafe class ManagedMoEEngine : IMoEEngine
 {
     private readonly Lock _lock = new();
     private readonly MoEFeedForward _experts;
-    private readonly PackedLinear _scorer;
+    private readonly PackedMatrix _scorer;
     private readonly MoEWorkspace _workspace;
     private readonly float[]? _bias;
     private readonly float[] _selectionBias;
@@ -28,7 +28,7 @@ public sealed unsafe class ManagedMoEEngine : IMoEEngine
         if (spec.Router.Schedules is not null) throw new SpecException([RouterSpec.OneStep("router.")]);
         var tensors = LayerWeights.Load(spec, weights);
         _experts = new MoEFeedForward(spec, tensors, MoEFeedForward.DefaultPath, precision);
-        _scorer = new PackedLinear(tensors.Get(WeightNames.Router)!, spec.Width);
+        _scorer = PackedMatrix.Of(tensors.Get(WeightNames.Router)!, spec.Width);
         _bias = tensors.Get(WeightNames.RouterBias);
         _selectionBias = tensors.Get(WeightNames.SelectionBias) ?? [];
         _workspace = new MoEWorkspace(threads);
@@ -86,7 +86,7 @@ public sealed unsafe class ManagedMoEEngine : IMoEEngine
         if (tokens.Length % d != 0) throw new ArgumentException($"tokens has {tokens.Length} values; must be a multiple of the width ({d})", nameof(tokens));
         int count = tokens.Length / d;
         float* logits = _workspace.Logits((long)count * e);
-        fixed (float* x = tokens) _workspace.Linear.Compute(_scorer, Path, x, count, logits, _workspace);
+        fixed (float* x = tokens) _workspace.Linear.Compute(_scorer, e, Path, x, count, logits, _workspace);
         var span = new Span<float>(logits, count * e);
         for (int i = 0; i < span.Length && _bias is not null; i++) span[i] += _bias[i % e];
         return span;

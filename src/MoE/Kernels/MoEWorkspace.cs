@@ -33,6 +33,9 @@ public sealed unsafe class MoEWorkspace : IDisposable
 
     internal LinearRun Linear { get; }
 
+    /// <summary>Rows by the weights they meet.</summary>
+    internal RoutingBuffer Sorting { get; } = new();
+
     internal ProductRun Product { get; }
 
     internal OuterRun Outer { get; }

@@ -166,24 +166,14 @@ internal sealed unsafe class OuterRun : IKernelJob
     {
         for (int r = 0; r < rows; r++, tile += Tiles.Columns, to += _n)
         {
-            if (count < Tiles.Columns)
+            if (!streams)
             {
-                for (int j = 0; j < count; j++) to[j] = adds ? to[j] + tile[j] : tile[j];
+                Tiles.Put(tile, count, 1, to, adds);
                 continue;
             }
 
-            var l = Vector512.Load(tile);
-            var h = Vector512.Load(tile + 16);
-            if (streams)
-            {
-                l.StoreAlignedNonTemporal(to);
-                h.StoreAlignedNonTemporal(to + 16);
-                continue;
-            }
-
-            if (adds) (l, h) = (l + Vector512.Load(to), h + Vector512.Load(to + 16));
-            l.Store(to);
-            h.Store(to + 16);
+            Vector512.Load(tile).StoreAlignedNonTemporal(to);
+            if (count == Tiles.Columns) Vector512.Load(tile + 16).StoreAlignedNonTemporal(to + 16);
         }
     }
 

@@ -37,7 +37,17 @@ internal sealed unsafe class PackedMatrix : IDisposable
             _ => 2L * Blocks * (Int4Bytes + ScaleBytes),
         };
         _buffer = new AlignedBuffer((Panels * PanelBytes + sizeof(float) - 1) / sizeof(float));
-        // The zero of unsigned bytes is 128, of nibbles 8; the scales are zero anyway.
+    }
+
+    /// <summary>A whole matrix in single precision.</summary>
+    /// <param name="weight">[N, K].</param>
+    /// <param name="inputs">K, positive.</param>
+    public static PackedMatrix Of(ReadOnlySpan<float> weight, int inputs)
+    {
+        int outputs = weight.Length / inputs;
+        var matrix = new PackedMatrix(WeightFormat.Single, inputs, outputs);
+        for (int n = 0; n < outputs; n++) matrix.SetColumn(n / Tiles.Columns, n % Tiles.Columns, weight.Slice(n * inputs, inputs));
+        return matrix;
     }
 
     public WeightFormat Format { get; }
@@ -109,12 +119,7 @@ internal sealed unsafe class PackedMatrix : IDisposable
             int count = Math.Min(Block, values.Length - b * Block);
             new Span<float>(block, Block).Clear();
             values.Slice(b * Block, count).CopyTo(new Span<float>(block, Block));
-            float scale = Format switch
-            {
-                WeightFormat.Int8PerRow => Quantizer.Round8(block, rowScale, numbers),
-                WeightFormat.Int8PerBlock => Quantizer.Round8(block, Quantizer.Scale8(new ReadOnlySpan<float>(block, Block)), numbers),
-                _ => Quantizer.Round4(block, numbers),
-            };
+            float scale = Quantizer.Round(Format, block, rowScale, numbers);
             ((ushort*)(half + FirstScale + (long)b * ScaleStep))[at] = Bfloat16.Round(scale);
             byte* to = half + (long)b * BlockBytes;
             for (int k = 0; k < Block; k++)

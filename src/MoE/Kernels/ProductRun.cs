@@ -151,7 +151,7 @@ internal sealed unsafe class ProductRun : IKernelJob
         ref readonly var part = ref _parts[number];
         int count = Math.Min(_perItem, _panelCount - firstPanel);
         float* weights = _weights + (long)part.Group * _n * _k;
-        int next = firstPanel + _perItem, share = part.Blocks >= 4 ? 4 : part.Blocks >= 2 ? 2 : 1;
+        int next = firstPanel + _perItem, share = Tiles.Shares(part.Blocks);
         if (_rowsOfInputs) Pieces(weights, firstPanel, count, panels);
         else for (int p = 0; p < count; p++) Panel(weights, firstPanel + p, panels + (long)p * Tiles.Columns * _k);
         float* tile = stackalloc float[Tiles.MaxRows * Tiles.Columns + 16];
@@ -212,8 +212,8 @@ internal sealed unsafe class ProductRun : IKernelJob
         for (int r = 0; r < block.Rows; r++, tile += Tiles.Columns)
         {
             int row = block.Row + r;
-            if (plain) Put(tile, count, 1, _products + (long)(row - _first) * _n + column, adds: false);
-            else Put(tile, count, _scales is null ? 1 : _scales[row], _out + (long)row * _n + column, _adds);
+            if (plain) Tiles.Put(tile, count, 1, _products + (long)(row - _first) * _n + column, adds: false);
+            else Tiles.Put(tile, count, _scales is null ? 1 : _scales[row], _out + (long)row * _n + column, _adds);
         }
     }
 
@@ -222,20 +222,6 @@ internal sealed unsafe class ProductRun : IKernelJob
     {
         int count = Math.Min(CombinedColumns, _n - column);
         for (int row = _first; row < _end; row++)
-            Put(_products + (long)(row - _first) * _n + column, count, _scales is null ? 1 : _scales[row], _out + (long)_outputs[row] * _n + column, adds: true);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Put(float* from, int count, float scale, float* to, bool adds)
-    {
-        int j = 0;
-        var s = Vector512.Create(scale);
-        for (; j + 16 <= count; j += 16)
-        {
-            var v = Vector512.Load(from + j);
-            (adds ? Vector512.MultiplyAddEstimate(s, v, Vector512.Load(to + j)) : s * v).Store(to + j);
-        }
-
-        for (; j < count; j++) to[j] = adds ? to[j] + scale * from[j] : scale * from[j];
+            Tiles.Put(_products + (long)(row - _first) * _n + column, count, _scales is null ? 1 : _scales[row], _out + (long)_outputs[row] * _n + column, adds: true);
     }
 }

@@ -20,7 +20,7 @@ internal static unsafe class Quantizer
     }
 
     /// <summary>-127..127.</summary>
-    public static float Round8(float* values, float scale, sbyte* to)
+    private static float Round8(float* values, float scale, sbyte* to)
     {
         float inverse = scale == 0 ? 0 : 1 / scale;
         for (int k = 0; k < Block; k++) to[k] = (sbyte)Math.Clamp(MathF.Round(values[k] * inverse), -127, 127);
@@ -28,7 +28,7 @@ internal static unsafe class Quantizer
     }
 
     /// <summary>-8..7, by the scale of the least squared error among a few.</summary>
-    public static float Round4(float* values, sbyte* to)
+    private static float Round4(float* values, sbyte* to)
     {
         Vector512<float> a = Vector512.Load(values), b = Vector512.Load(values + 16);
         float largest = 0;
@@ -52,6 +52,18 @@ internal static unsafe class Quantizer
         for (int k = 0; k < 16; k++) (to[k], to[16 + k]) = ((sbyte)qa[k], (sbyte)qb[k]);
         return best;
     }
+
+    /// <summary>A block in the integers of a format; returns its scale.</summary>
+    /// <param name="format">A format with integers.</param>
+    /// <param name="values">[32].</param>
+    /// <param name="rowScale">The row's, where a row has one.</param>
+    /// <param name="to">[32], overwritten.</param>
+    public static float Round(WeightFormat format, float* values, float rowScale, sbyte* to) => format switch
+    {
+        WeightFormat.Int8PerRow => Round8(values, rowScale, to),
+        WeightFormat.Int8PerBlock => Round8(values, Scale8(new ReadOnlySpan<float>(values, Block)), to),
+        _ => Round4(values, to),
+    };
 
     /// <summary>Activations of one row: 8-bit numbers, a scale in single precision for each 32 of them, and their sums times the offset of the weights.</summary>
     /// <param name="from">[count], finite or not: what is not finite spoils its block only.</param>

@@ -77,6 +77,24 @@ internal static unsafe partial class Tiles
         }
     }
 
+    /// <summary>Over how many of its first blocks an expert's next weights are fetched: as fast as memory gives them.</summary>
+    public static int Shares(int blocks) => blocks >= 4 ? 4 : blocks >= 2 ? 2 : 1;
+
+    /// <summary>to = scale from, or to += scale from.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Put(float* from, int count, float scale, float* to, bool adds)
+    {
+        int j = 0;
+        var s = Vector512.Create(scale);
+        for (; j + 16 <= count; j += 16)
+        {
+            var v = Vector512.Load(from + j);
+            (adds ? Vector512.MultiplyAddEstimate(s, v, Vector512.Load(to + j)) : s * v).Store(to + j);
+        }
+
+        for (; j < count; j++) to[j] = adds ? to[j] + scale * from[j] : scale * from[j];
+    }
+
     /// <summary>to[k * stride] = from[k]: a row becomes a column of a block or panel.</summary>
     public static void Column(ReadOnlySpan<float> from, float* to, int stride)
     {

@@ -39,13 +39,7 @@ public static unsafe class WeightQuantizer
             int n = Math.Min(BlockSize, row.Length - k);
             new Span<float>(block, BlockSize).Clear();
             row.Slice(k, n).CopyTo(new Span<float>(block, BlockSize));
-            float scale = format switch
-            {
-                WeightFormat.Int8PerRow => Quantizer.Round8(block, scales[0], rounded),
-                WeightFormat.Int8PerBlock => Quantizer.Round8(block, Quantizer.Scale8(new ReadOnlySpan<float>(block, BlockSize)), rounded),
-                _ => Quantizer.Round4(block, rounded),
-            };
-            if (format != WeightFormat.Int8PerRow) scales[k / BlockSize] = scale;
+            scales[format == WeightFormat.Int8PerRow ? 0 : k / BlockSize] = Quantizer.Round(format, block, scales[0], rounded);
             new ReadOnlySpan<sbyte>(rounded, n).CopyTo(numbers[k..]);
         }
     }
