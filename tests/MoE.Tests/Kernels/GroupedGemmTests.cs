@@ -138,6 +138,13 @@ public sealed class GroupedGemmTests
         Close(y, actual.Y, $"y {sample}");
         Close(dx, actual.Dx, $"dx {sample}");
         Close(dw, actual.Dw, $"dw {sample}");
+
+        // A sum in single precision is off by some units of the last place of its terms, however they cancel.
+        static void Close((double Sum, double Terms)[] expected, float[] actual, string what)
+        {
+            for (int i = 0; i < expected.Length; i++)
+                Assert.True(Math.Abs(expected[i].Sum - actual[i]) <= 5e-7 * expected[i].Terms, $"[{i}]: {actual[i]}, must be {expected[i].Sum} (terms {expected[i].Terms}) in {what}");
+        }
     }
 
     // Sums of some thousand products in single precision, one after the other.
@@ -204,9 +211,10 @@ public sealed class GroupedGemmTests
             GroupedGemm.WeightGradient(X, Dy, rows, N, K, Inside(to.Dw, W.Length), workspace, Layout, Add);
         }
 
-        public (double[] Y, double[] Dx, double[] Dw) Reference()
+        /// <summary>Each number with the sum of the magnitudes of its terms.</summary>
+        public ((double Sum, double Terms)[] Y, (double Sum, double Terms)[] Dx, (double Sum, double Terms)[] Dw) Reference()
         {
-            double[] y = Begun(Dy.Length), dx = Begun(X.Length), dw = Begun(W.Length);
+            (double Sum, double Terms)[] y = Begun(Dy.Length), dx = Begun(X.Length), dw = Begun(W.Length);
             for (int g = 0; g < Counts.Length; g++)
             {
                 for (int r = _offsets[g]; r < _offsets[g + 1]; r++)
@@ -218,25 +226,27 @@ public sealed class GroupedGemmTests
                         for (int k = 0; k < K; k++)
                         {
                             int at = g * N * K + (Layout == WeightLayout.OutputsByInputs ? n * K + k : k * N + n);
-                            y[o * N + n] += s * W[at] * X[i * K + k];
-                            dx[i * K + k] += s * W[at] * Dy[o * N + n];
-                            dw[at] += s * X[i * K + k] * Dy[o * N + n];
+                            Add(ref y[o * N + n], s * W[at] * X[i * K + k]);
+                            Add(ref dx[i * K + k], s * W[at] * Dy[o * N + n]);
+                            Add(ref dw[at], s * X[i * K + k] * Dy[o * N + n]);
                         }
                     }
                 }
             }
 
             return (y, dx, dw);
+
+            static void Add(ref (double Sum, double Terms) to, double term) => to = (to.Sum + term, to.Terms + Math.Abs(term));
         }
 
         public Results Empty() => new(Guarded(Dy.Length), Guarded(X.Length), Guarded(W.Length));
 
         public override string ToString() => $"rows {string.Join("+", Counts)}, N {N}, K {K}, {Layout}, gather {Gather}, scatter {Scatter}, scale {Scale}, add {Add}, seed {Seed}";
 
-        private double[] Begun(int length)
+        private (double Sum, double Terms)[] Begun(int length)
         {
-            double[] values = new double[length];
-            if (Add) values.AsSpan().Fill(1);
+            var values = new (double Sum, double Terms)[length];
+            if (Add) values.AsSpan().Fill((1, 1));
             return values;
         }
 
