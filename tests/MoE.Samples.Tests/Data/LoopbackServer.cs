@@ -5,21 +5,15 @@ namespace MoE.Samples.Tests.Data;
 /// <summary>A server on this machine that answers requests as it is told.</summary>
 internal sealed class LoopbackServer : IDisposable
 {
-    private readonly HttpListener _listener = new();
+    private readonly HttpListener _listener;
     private readonly Action<HttpListenerContext> _answer;
     private readonly Task _loop;
+    private volatile bool _stopping;
 
     public LoopbackServer(Action<HttpListenerContext> answer)
     {
         _answer = answer;
-        using (var probe = new System.Net.Sockets.TcpListener(IPAddress.Loopback, 0))
-        {
-            probe.Start();
-            Address = new Uri($"http://127.0.0.1:{((IPEndPoint)probe.LocalEndpoint).Port}/");
-        }
-
-        _listener.Prefixes.Add(Address.ToString());
-        _listener.Start();
+        (_listener, Address) = Listen();
         _loop = Task.Run(Serve);
     }
 
@@ -30,9 +24,36 @@ internal sealed class LoopbackServer : IDisposable
 
     public void Dispose()
     {
+        _stopping = true;
         _listener.Stop();
         _loop.Wait();
         _listener.Close();
+    }
+
+    /// <summary>A free port can be taken by another program before it is listened on: then another one.</summary>
+    private static (HttpListener, Uri) Listen()
+    {
+        for (int attempt = 1; ; attempt++)
+        {
+            int port;
+            using (var probe = new System.Net.Sockets.TcpListener(IPAddress.Loopback, 0))
+            {
+                probe.Start();
+                port = ((IPEndPoint)probe.LocalEndpoint).Port;
+            }
+
+            var address = new Uri($"http://127.0.0.1:{port}/");
+            var listener = new HttpListener { Prefixes = { address.ToString() } };
+            try
+            {
+                listener.Start();
+                return (listener, address);
+            }
+            catch (HttpListenerException) when (attempt < 10)
+            {
+                listener.Close();
+            }
+        }
     }
 
     private async Task Serve()
@@ -44,8 +65,9 @@ internal sealed class LoopbackServer : IDisposable
             {
                 context = await _listener.GetContextAsync();
             }
-            catch (Exception e) when (e is HttpListenerException or ObjectDisposedException)
+            catch (Exception e) when (_stopping && e is HttpListenerException or InvalidOperationException)
             {
+                // Disposed: stopped while it waited, or between two requests.
                 return;
             }
 
