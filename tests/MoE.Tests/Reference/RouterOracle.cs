@@ -63,7 +63,8 @@ internal static class RouterOracle
         return [.. logits.Select(l => (float)(function switch
         {
             ScoreFunction.Sigmoid => l < 0 ? Math.Exp(l) / (1 + Math.Exp(l)) : 1 / (1 + Math.Exp(-l)),
-            ScoreFunction.SqrtSoftplus => Math.Sqrt(l > 0 ? l + Math.Log(1 + Math.Exp(-l)) : Math.Log(1 + Math.Exp(l))),
+            // Below -10 by its series, which loses nothing to the 1.
+            ScoreFunction.SqrtSoftplus => Math.Sqrt(l > 0 ? l + Math.Log(1 + Math.Exp(-l)) : l > -10 ? Math.Log(1 + Math.Exp(l)) : Math.Exp(l) * (1 - Math.Exp(l) / 2 + Math.Exp(2 * l) / 3)),
             ScoreFunction.Relu => l > 0 ? l : 0,
             _ => l,
         }))];
