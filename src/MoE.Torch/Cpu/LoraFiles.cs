@@ -195,8 +195,10 @@ internal static class LoraFiles
             case Embedding:
                 (wantedA, wantedB) = ([r, w[0]], [w[1], r]);
                 break;
-            case Conv2d:
-                (wantedA, wantedB) = ([r, w[1], w[2], w[3]], [w[0], r, 1, 1]);
+            case Conv2d convolution:
+                if (r % convolution.groups != 0) return $"has rank {r}; must be a multiple of the layer's {convolution.groups} groups";
+                if (layer.Spec.Magnitude && convolution.groups != 1) return $"has a magnitude, which a convolution of {convolution.groups} groups does not carry";
+                (wantedA, wantedB) = ConvolutionLoraBank.Shapes(w, convolution.groups, r);
                 break;
             default:
                 var (inputs, outputs) = layout == WeightLayout.OutputsByInputs ? (w[2], w[1]) : (w[1], w[2]);

@@ -73,8 +73,10 @@ public abstract class LoraBank : nn.Module
 
     /// <summary>What an adapter adds to the base weight, in its shape: scale * B A. With a magnitude: what it makes of the weight, minus the weight.</summary>
     /// <param name="name">Its name.</param>
+    /// <exception cref="InvalidOperationException">The base layer is a convolution in groups.</exception>
     public Tensor delta_weight(string name)
     {
+        if (Unmergeable is { } reason) throw new InvalidOperationException(reason);
         using var scope = NewDisposeScope();
         var delta = Product(A(name), B(name)).mul(Spec(name).Scale);
         if (Magnitude(name) is { } magnitude)
@@ -89,6 +91,7 @@ public abstract class LoraBank : nn.Module
     /// <summary>Adds adapters to the base weight, in place. The adapters stay and must not act while they are merged.</summary>
     /// <param name="mix">The adapters and their weights; with a magnitude, one adapter of weight one.</param>
     /// <exception cref="ArgumentException">A merge has one weight per adapter for all rows; others cannot be merged.</exception>
+    /// <exception cref="InvalidOperationException">The base layer is a convolution in groups.</exception>
     public void merge(LoraMix mix) => Change(mix, 1);
 
     /// <summary>Takes merged adapters out of the base weight again, exact to rounding; with a magnitude, one that is not zero anywhere and has not changed since.</summary>
@@ -120,6 +123,9 @@ public abstract class LoraBank : nn.Module
         };
         return (ReferenceEquals(result, output) ? output.alias() : result).MoveToOuterDisposeScope();
     }
+
+    /// <summary>Why what the adapters add cannot be written as a change of the base weight, or null.</summary>
+    internal virtual string? Unmergeable => null;
 
     private protected virtual bool SupportsMagnitude => true;
 

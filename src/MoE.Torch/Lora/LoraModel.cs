@@ -128,7 +128,7 @@ public sealed class LoraModel : nn.Module
     /// <param name="noise">What DARE drops, by the name <c>LAYER.ADAPTER.A.merge</c>, <c>.B.merge</c>, or of weight changes <c>LAYER.ADAPTER.merge</c>; a value is kept where the uniform draw is below the density.</param>
     /// <exception cref="SpecException">The spec has problems.</exception>
     /// <exception cref="KeyNotFoundException">There is no such adapter.</exception>
-    /// <exception cref="ArgumentException">The name cannot be used, ranks differ where they must not, a part has a magnitude, or a layer is of stacked weights. No layer is changed.</exception>
+    /// <exception cref="ArgumentException">The name cannot be used, ranks differ where they must not, a part has a magnitude, or a layer is of stacked weights or a convolution in groups. No layer is changed.</exception>
     /// <exception cref="InvalidOperationException">Adapters are merged into the base, or DARE has no noise.</exception>
     public void AddMerged(string name, IReadOnlyList<KeyValuePair<string, double>> parts, LoraMergeSpec? spec = null, INoiseSource? noise = null)
     {
@@ -148,6 +148,7 @@ public sealed class LoraModel : nn.Module
         {
             var bank = Layer(layer);
             if (bank is StackedLoraBank) problems.Add($"{layer} is of stacked weights, whose factors cannot be merged");
+            if (bank.Unmergeable is { } reason) problems.Add($"{layer}: {reason}");
             var specs = parts.Select(p => bank.Spec(p.Key)).ToArray();
             if (specs.Any(static s => s.Magnitude)) problems.Add($"{layer}: a part has a magnitude");
             if (spec.Kind != LoraMergeKind.Concatenate && spec.SvdRank is null && specs.Select(static s => s.Rank).Distinct().Count() > 1) problems.Add($"{layer}: ranks are {string.Join(", ", specs.Select(static s => s.Rank))}; must be equal, or use concatenation or a rank to cut to");
@@ -215,12 +216,13 @@ public sealed class LoraModel : nn.Module
 
     /// <summary>Merges the present mix into the base weights, so that the model runs at its own cost; <see cref="Mix"/> cannot be changed until <see cref="Unmerge"/>.</summary>
     /// <exception cref="ArgumentException">The mix differs from row to row.</exception>
-    /// <exception cref="InvalidOperationException">Already merged, or layers have mixes of their own.</exception>
+    /// <exception cref="InvalidOperationException">Already merged, layers have mixes of their own, or one is a convolution in groups. No layer is changed.</exception>
     public void Merge()
     {
         RefuseMerged();
         if (_perLayer is not null) throw new InvalidOperationException("layers have mixes of their own; set Mix first");
         if (_mix is not WeightedLoraMix) throw new ArgumentException($"Mix is a {_mix.GetType().Name}; only a {nameof(WeightedLoraMix)} can be merged");
+        if (_wrapped.FirstOrDefault(l => Layer(l).Unmergeable is not null) is { } grouped) throw new InvalidOperationException($"{grouped}: {Layer(grouped).Unmergeable}");
         foreach (string layer in _wrapped) Layer(layer).merge(_mix);
         _merged = true;
     }

@@ -38,6 +38,28 @@ public sealed class LoraFilesTests : IDisposable
     }
 
     [Fact]
+    public void A_convolution_in_groups_is_saved_and_loaded_and_its_rank_is_checked()
+    {
+        using var scope = NewDisposeScope();
+        var model = nn.Sequential(nn.Conv2d(4, 6, 3, groups: 2));
+        using var lora = LoraModel.Attach(model, "0", [new("a", new LoraSpec { Rank = 4 })]);
+        Shake(lora);
+        lora.Save("a", At("a"));
+        Assert.Equal(["base_model.model.0.lora_A.weight [4, 4, 3, 3]", "base_model.model.0.lora_B.weight [6, 2, 1, 1]"], Names("a"));
+        lora.Mix = LoraMix.Of("a");
+        var x = randn(2, 4, 5, 5);
+        var expected = model.call(x);
+        Assert.Contains("2 groups", Assert.Throws<InvalidOperationException>(lora.Merge).Message, StringComparison.Ordinal);
+        Assert.Contains("2 groups", Assert.Throws<ArgumentException>(() => lora.AddMerged("m", [new("a", 1)])).Message, StringComparison.Ordinal);
+        lora.Detach();
+        using var again = LoraModel.Load(model, [new("a", At("a"))]);
+        again.Mix = LoraMix.Of("a");
+        Assert.Equal(HostReads.Single(expected), HostReads.Single(model.call(x)));
+        // Another number of groups.
+        Assert.Contains("[6, 4, 1, 1]", Assert.Throws<InvalidDataException>(() => LoraModel.Load(nn.Sequential(nn.Conv2d(4, 6, 3)), [new("a", At("a"))])).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Names_and_shapes_are_those_of_peft()
     {
         using var scope = NewDisposeScope();

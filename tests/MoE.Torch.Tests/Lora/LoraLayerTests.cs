@@ -168,14 +168,35 @@ public sealed class LoraLayerTests
         Assert.Throws<ArgumentException>("mix", () => Call(new ScaledLoraMix(zeros(4, 2))));
         Assert.Throws<ArgumentException>("scale", () => Call(new ScaledLoraMix(zeros(3, 1))));
         Assert.Throws<ArgumentException>("mix", () => layer.Adapters.merge(new RowLoraMix(zeros(4, dtype: ScalarType.Int64))));
-        using var grouped = nn.Conv2d(4, 4, 3, groups: 2);
-        Assert.Throws<ArgumentException>("layer", () => new LoraConv2d(grouped));
+        using var circular = nn.Conv2d(4, 4, 3, padding: 1, padding_mode: PaddingModes.Circular);
+        Assert.Throws<ArgumentException>("layer", () => new LoraConv2d(circular));
 
         Tensor Call(LoraMix mix)
         {
             layer.Mix = mix;
             return layer.call(x);
         }
+    }
+
+    [Fact]
+    public void A_convolution_in_groups_has_one_A_over_all_inputs_and_cannot_be_merged()
+    {
+        using var scope = NewDisposeScope();
+        using var layer = new LoraConv2d(nn.Conv2d(6, 4, (1, 3), padding: (0, 1), groups: 2));
+        Assert.Throws<ArgumentException>("spec", () => layer.Adapters.Add("odd", new LoraSpec { Rank = 3 }));
+        Assert.Throws<ArgumentException>("spec", () => layer.Adapters.Add("dora", new LoraSpec { Rank = 4, Magnitude = true }));
+        layer.Adapters.Add("a", new LoraSpec { Rank = 4, Alpha = 8 });
+        var (a, b) = (layer.Adapters.A("a"), layer.Adapters.B("a"));
+        Assert.Equal([4, 6, 1, 3], a.shape);
+        Assert.Equal([4, 2, 1, 1], b.shape);
+        using (no_grad()) b.normal_();
+        var x = randn(3, 6, 5, 7);
+        layer.Mix = LoraMix.Of("a");
+        // Outputs 0 and 1 see the first two of four hidden channels, 2 and 3 the others; each hidden channel sees all inputs.
+        var hidden = nn.functional.conv2d(x, a, padding: [0, 1]);
+        var added = cat([einsum("or,brhw->bohw", b[..2].flatten(1), hidden[.., ..2]), einsum("or,brhw->bohw", b[2..].flatten(1), hidden[.., 2..])], 1);
+        Assert.True(layer.call(x).allclose(layer.Base.call(x) + added * 2, 1e-4, 1e-5));
+        Assert.Contains("2 groups", Assert.Throws<InvalidOperationException>(() => layer.Adapters.merge(LoraMix.Of("a"))).Message);
     }
 
     private static (LoraLayer Layer, Tensor Input) Make(string kind) => kind switch

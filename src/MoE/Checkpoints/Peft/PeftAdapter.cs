@@ -160,7 +160,7 @@ public sealed class PeftAdapter : IDisposable
             // Of a stacked weight with E experts, A has E r rows; how many that is only the model says.
             bool stacked = !config.Covers(path) && config.TargetParameters.Count > 0;
             if (!stacked && !config.Covers(path)) problems.Add($"layer {path} is not among target_modules");
-            bool fits = a.Shape.Length == b.Shape.Length && a.Shape.Length is 2 or 4 && a.Shape[0] == b.Shape[1] && (stacked ? a.Shape[0] % spec.Rank == 0 && a.Shape[0] > 0 : a.Shape[0] == spec.Rank);
+            bool fits = a.Shape.Length == b.Shape.Length && a.Shape.Length is 2 or 4 && JoinsRanks(a.Shape, b.Shape) && (stacked ? a.Shape[0] % spec.Rank == 0 && a.Shape[0] > 0 : a.Shape[0] == spec.Rank);
             if (fits && a.Shape.Length == 4) fits = b.Shape[2] == 1 && b.Shape[3] == 1 && a.Shape[2] > 0 && a.Shape[3] > 0;
             if (!fits) problems.Add($"layer {path}: A is {Shape(a)} and B is {Shape(b)}; must be [{spec.Rank}, ..] and [.., {spec.Rank}], the rank of the configuration");
             else if (spec.Magnitude != (magnitude is not null)) problems.Add($"layer {path} has {(magnitude is null ? "no" : "a")} magnitude; use_dora is {(spec.Magnitude ? "true" : "false")}");
@@ -189,6 +189,9 @@ public sealed class PeftAdapter : IDisposable
     [
         (".lora_A.weight", Part.A), (".lora_B.weight", Part.B), (".lora_embedding_A", Part.EmbeddingA), (".lora_embedding_B", Part.EmbeddingB), (".lora_magnitude_vector", Part.Magnitude), (".lora_magnitude_vector.weight", Part.Magnitude),
     ];
+
+    // In a convolution of g groups each output has r / g of the ranks.
+    private static bool JoinsRanks(ReadOnlySpan<long> a, ReadOnlySpan<long> b) => a.Length == 4 ? b[1] > 0 && a[0] % b[1] == 0 : a[0] == b[1];
 
     private static string Shape(SafetensorsEntry entry) => $"[{string.Join(", ", entry.Shape.ToArray())}]";
 

@@ -25,7 +25,7 @@ public sealed class PeftLayer
     /// <summary>A: [r, in], of a convolution [r, in, h, w], of an embedding [r, entries].</summary>
     public SafetensorsEntry A { get; }
 
-    /// <summary>B: [out, r], of a convolution [out, r, 1, 1], of an embedding [width, r].</summary>
+    /// <summary>B: [out, r], of a convolution of g groups [out, r / g, 1, 1], of an embedding [width, r].</summary>
     public SafetensorsEntry B { get; }
 
     /// <summary>The magnitude of DoRA, [out] or of a convolution [1, out, 1, 1]; null without.</summary>
