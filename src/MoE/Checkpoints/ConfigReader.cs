@@ -166,6 +166,9 @@ internal sealed class ConfigReader(JsonElement config, string path)
 
     public int Choices(int? fallback, string key = "num_experts_per_tok") => Whole(_choicesKey = key, fallback);
 
+    /// <summary>The choices of all layers, as one number or one each.</summary>
+    public int? ChoicesOrEach(string key) => WholeOrEach(_choicesKey = key);
+
     /// <summary>True for the layers that are mixtures.</summary>
     public bool[] Layers(int? fallback, Predicate<int> isMoE)
     {

@@ -170,7 +170,7 @@ internal static class ModelFamilies
         return (new MoELayerSpec
         {
             Width = c.Whole("hidden_size", 4096),
-            Router = c.Router(() => RouterRules.SoftmaxThenTopK(c.WholeOrEach("num_experts") ?? 1, c.WholeOrEach("moe_topk") ?? 1, normalize: true) with { Logits = LogitPrecision.Single }),
+            Router = c.Router(() => RouterRules.SoftmaxThenTopK(c.WholeOrEach("num_experts") ?? 1, c.ChoicesOrEach("moe_topk") ?? 1, normalize: true) with { Logits = LogitPrecision.Single }),
             Expert = new ExpertSpec { Width = c.WholeOrEach("moe_intermediate_size") ?? width, Activation = c.Activation() },
             Shared = mixed ? new SharedExpertSpec { Width = total } : null,
         }, c.Layers(32, static _ => true));
