@@ -1,3 +1,4 @@
+using MoE.Checkpoints;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -33,6 +34,49 @@ public static class LayerWeightTransfer
         }
     }
 
+    /// <summary>Copies a checkpoint's layer into a layer, expert by expert: nothing but the layer itself is held whole.</summary>
+    /// <param name="layer">A layer made from a spec, new or to be overwritten.</param>
+    /// <param name="weights">A layer of a checkpoint that is open.</param>
+    /// <param name="progress">Told the share that is copied, 0..1.</param>
+    /// <param name="cancellation">Looked at before each expert; some are then copied and some are not.</param>
+    /// <exception cref="ArgumentException">The layer has no spec, or tensors are missing or misshapen; all of them are named, and nothing is copied.</exception>
+    /// <exception cref="InvalidDataException">Numbers are not finite; the tensors are named. Some weights may be copied.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public static void load_weights(this MoELayer layer, CheckpointLayer weights, IProgress<double>? progress = null, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(layer);
+        ArgumentNullException.ThrowIfNull(weights);
+        var names = Names(layer);
+        var theirs = WeightNames.Of(weights.Spec).Where(n => weights.Names.Contains(n.Name)).ToDictionary(static n => n.Name, static n => n.Shape);
+        var problems = new List<string>();
+        foreach (var (name, shape) in names)
+        {
+            if (!theirs.TryGetValue(name, out int[]? found)) problems.Add($"{name} is missing; must be [{string.Join(", ", shape)}]");
+            else if (!found.SequenceEqual(shape)) problems.Add($"{name} has shape [{string.Join(", ", found)}]; must be [{string.Join(", ", shape)}]");
+        }
+
+        if (problems.Count > 0) throw new ArgumentException(string.Join("; ", problems), nameof(weights));
+        using var guard = no_grad();
+        using var scope = NewDisposeScope();
+        var state = layer.state_dict();
+        double all = names.Sum(static n => Numbers(n.Shape)), done = 0;
+        foreach (var (name, shape) in names)
+        {
+            bool stacked = name.StartsWith("experts.", StringComparison.Ordinal);
+            var share = new float[Numbers(shape) / (stacked ? shape[0] : 1)];
+            long[] dimensions = Array.ConvertAll(stacked ? shape[1..] : shape, static d => (long)d);
+            for (int e = 0; e < (stacked ? shape[0] : 1); e++)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                weights.Read(name, e, share);
+                using var expert = NewDisposeScope();
+                var target = stacked ? state[name].select(0, e) : state[name];
+                target.copy_(torch.tensor(share, dimensions));
+                progress?.Report((done += share.Length) / all);
+            }
+        }
+    }
+
     /// <summary>The weights of a layer in host memory, in single precision.</summary>
     /// <param name="layer">A layer made from a spec.</param>
     /// <exception cref="ArgumentException">The layer has no spec.</exception>
@@ -48,4 +92,6 @@ public static class LayerWeightTransfer
 
     private static IReadOnlyList<(string Name, int[] Shape)> Names(MoELayer layer) =>
         WeightNames.Of(layer.Spec ?? throw new ArgumentException("the layer was made from parts; only one made from a spec has neutral names", nameof(layer)));
+
+    private static long Numbers(int[] shape) => shape.Aggregate(1L, static (n, d) => n * d);
 }

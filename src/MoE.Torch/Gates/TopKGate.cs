@@ -1,3 +1,4 @@
+using MoE.Checkpoints;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -29,6 +30,40 @@ public sealed class TopKGate : SpecGate
         weight = Initial.Linear([spec.Experts, width], width, dtype, device, generator);
         if (hasBias) bias = Initial.Zeros([spec.Experts], dtype, device);
         RegisterComponents();
+    }
+
+    /// <summary>The router of a published model's layer, from a folder as <see cref="HuggingFaceCheckpoint"/> opens it; the experts need not be there.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="layer">The number of a mixture-of-experts layer.</param>
+    /// <param name="dtype">Type of the parameters; null: that of the published weights.</param>
+    /// <param name="device">Device of the parameters.</param>
+    /// <exception cref="InvalidDataException">A file is damaged, or weights and configuration do not agree: all tensors in question are named.</exception>
+    /// <exception cref="IOException">A file is missing or cannot be read.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The model has no such layer, or it is dense.</exception>
+    public static TopKGate FromPretrained(string folder, int layer, ScalarType? dtype = null, Device? device = null)
+    {
+        using var model = HuggingFaceCheckpoint.Open(folder);
+        var weights = model.RouterWeights(layer);
+        var (router, width) = (weights.Spec.Router, weights.Spec.Width);
+        var gate = new TopKGate(router, width, weights.Spec.RouterBias, dtype ?? PretrainedType.Of(model.Config), device);
+        try
+        {
+            using var guard = no_grad();
+            using var scope = NewDisposeScope();
+            foreach (var (name, parameter) in gate.state_dict())
+            {
+                var values = new float[router.Experts * (name == "weight" ? width : 1)];
+                weights.Read("router." + name, 0, values);
+                parameter.copy_(torch.tensor(values, parameter.shape));
+            }
+
+            return gate;
+        }
+        catch
+        {
+            gate.Dispose();
+            throw;
+        }
     }
 
     /// <summary>The scorer's weight, [E, D].</summary>

@@ -1,3 +1,4 @@
+using MoE.Checkpoints;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -67,6 +68,35 @@ public sealed class MoELayer : nn.Module<Tensor, Tensor>
         this.shared = shared;
         Weighted = weighted;
         RegisterComponents();
+    }
+
+    /// <summary>A layer of a published model, from a folder with <c>config.json</c> and safetensors files as <see cref="HuggingFaceCheckpoint"/> opens it.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="layer">The number of a mixture-of-experts layer.</param>
+    /// <param name="dtype">Type of the parameters; null: that of the published weights.</param>
+    /// <param name="device">Device of the parameters.</param>
+    /// <param name="progress">Told the share that is copied, 0..1.</param>
+    /// <param name="cancellation">Stops between experts.</param>
+    /// <returns>The layer in training mode, as new modules are.</returns>
+    /// <exception cref="InvalidDataException">A file is damaged, or weights and configuration do not agree: all tensors in question are named.</exception>
+    /// <exception cref="IOException">A file is missing or cannot be read.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The model has no such layer, or it is dense.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public static MoELayer FromPretrained(string folder, int layer, ScalarType? dtype = null, Device? device = null, IProgress<double>? progress = null, CancellationToken cancellation = default)
+    {
+        using var model = HuggingFaceCheckpoint.Open(folder);
+        var weights = model.Layer(layer);
+        var made = new MoELayer(weights.Spec, dtype ?? PretrainedType.Of(model.Config), device);
+        try
+        {
+            made.load_weights(weights, progress, cancellation);
+            return made;
+        }
+        catch
+        {
+            made.Dispose();
+            throw;
+        }
     }
 
     /// <summary>The spec, or null for a layer made from parts.</summary>

@@ -12,6 +12,7 @@ internal sealed class ConfigReader(JsonElement config, string path)
     private const int MaxLayers = 1 << 16;
 
     private readonly List<string> _problems = [];
+    private string _choicesKey = "num_experts_per_tok";
 
     /// <summary>A whole number in min..max. Null fallback: the key is required.</summary>
     public int Whole(string key, int? fallback, int min = 1, int max = MaxSize)
@@ -25,6 +26,17 @@ internal sealed class ConfigReader(JsonElement config, string path)
     /// <summary>A whole number not below min, where null means none.</summary>
     public int WholeOrNone(string key, int? fallback, int max) =>
         config.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.Null ? 0 : Whole(key, fallback, 0, max);
+
+    /// <summary>A whole number, or one for each layer where all are the same. Null: the key is absent or null.</summary>
+    public int? WholeOrEach(string key, int min = 1)
+    {
+        string rule = $"must be a whole number in {min}..{MaxSize}, or a list of them that are all the same (layers that differ are not read)";
+        if (!config.TryGetProperty(key, out var value) || value.ValueKind == JsonValueKind.Null) return null;
+        var first = value.ValueKind == JsonValueKind.Array && value.GetArrayLength() > 0 ? value[0] : value;
+        if (first.ValueKind != JsonValueKind.Number || !first.TryGetInt32(out int number) || number < min || number > MaxSize) return Refuse<int?>(key, value, rule, null);
+        if (value.ValueKind == JsonValueKind.Array && value.EnumerateArray().Any(v => !JsonElement.DeepEquals(v, first))) return Refuse<int?>(key, value, rule, null);
+        return number;
+    }
 
     /// <summary>A finite number that keeps its value in single precision.</summary>
     public double Real(string key, double fallback, bool positive = false)
@@ -136,7 +148,7 @@ internal sealed class ConfigReader(JsonElement config, string path)
     /// <summary>The experts, under whichever of their spellings; several of them must agree.</summary>
     public int Experts(int? fallback)
     {
-        ReadOnlySpan<string> spellings = ["num_local_experts", "num_experts", "n_routed_experts"];
+        ReadOnlySpan<string> spellings = ["num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts"];
         string? found = null;
         foreach (string key in spellings)
         {
@@ -152,7 +164,10 @@ internal sealed class ConfigReader(JsonElement config, string path)
     /// <summary>The spelling that <see cref="Experts"/> found.</summary>
     public string ExpertsKey { get; private set; } = "num_experts";
 
-    public int Choices(int? fallback) => Whole("num_experts_per_tok", fallback);
+    public int Choices(int? fallback, string key = "num_experts_per_tok") => Whole(_choicesKey = key, fallback);
+
+    /// <summary>The choices of all layers, as one number or one each.</summary>
+    public int? ChoicesOrEach(string key) => WholeOrEach(_choicesKey = key);
 
     /// <summary>True for the layers that are mixtures.</summary>
     public bool[] Layers(int? fallback, Predicate<int> isMoE)
@@ -197,7 +212,7 @@ internal sealed class ConfigReader(JsonElement config, string path)
     private string KeyOf(string name) => name switch
     {
         "experts" => ExpertsKey,
-        "select.k" => "num_experts_per_tok",
+        "select.k" => _choicesKey,
         "select.groups.count" => "n_group",
         "select.groups.keep" => "topk_group",
         "weigh.scale" => "routed_scaling_factor",

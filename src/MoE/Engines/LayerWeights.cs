@@ -1,30 +1,56 @@
 namespace MoE;
 
-/// <summary>The tensors of a layer, checked against its spec and widened to single precision.</summary>
+/// <summary>The tensors of a layer, checked against its spec and widened to single precision: at once, or expert by expert where the source can.</summary>
 internal sealed class LayerWeights
 {
     private readonly Dictionary<string, float[]> _values = [];
+    private readonly Dictionary<string, float[]> _shares = [];
+    private readonly Dictionary<string, int[]> _shapes = [];
+    private readonly IWeightParts? _parts;
 
-    private LayerWeights()
+    private LayerWeights(IWeightParts? parts) => _parts = parts;
+
+    /// <summary>The source gives out finite numbers only.</summary>
+    public bool AreFinite => _parts is not null;
+
+    /// <summary>A whole tensor, or null where the spec has none. What is read by shares is read once and kept.</summary>
+    public float[]? Get(string name)
     {
+        if (_values.TryGetValue(name, out var values)) return values;
+        if (_parts is null || !_shapes.TryGetValue(name, out int[]? shape)) return null;
+        long count = shape.Aggregate(1L, static (n, d) => n * d);
+        if (count > Array.MaxLength) throw new ArgumentException($"{name} [{string.Join(", ", shape)}] has {count} numbers, more than an array holds; MoEFeedForward packs such a layer expert by expert", nameof(name));
+        values = new float[count];
+        int shares = WeightNames.IsStacked(name) ? shape[0] : 1, size = (int)(count / shares);
+        for (int e = 0; e < shares; e++) _parts.Read(name, e, values.AsSpan(e * size, size));
+        return _values[name] = values;
     }
 
-    public float[]? Get(string name) => _values.GetValueOrDefault(name);
+    /// <summary>One expert's share of a stacked tensor, or nothing where the spec has no such tensor. Valid until the next call of the same name.</summary>
+    public ReadOnlySpan<float> Share(string name, int expert, int size)
+    {
+        if (_values.TryGetValue(name, out var values)) return values.AsSpan(expert * size, size);
+        if (_parts is null || !_shapes.ContainsKey(name)) return default;
+        if (!_shares.TryGetValue(name, out var share)) _shares[name] = share = new float[size];
+        _parts.Read(name, expert, share);
+        return share;
+    }
 
-    /// <summary>Loads every tensor that the spec needs; reports all that are missing or misshapen at once.</summary>
+    /// <summary>Takes every tensor that the spec needs; reports all that are missing or misshapen at once.</summary>
     public static LayerWeights Load(MoELayerSpec spec, IWeightSource weights)
     {
         ArgumentNullException.ThrowIfNull(weights);
-        var loaded = new LayerWeights();
+        var loaded = new LayerWeights(weights as IWeightParts);
         var problems = new List<string>();
         foreach (var (name, shape) in WeightNames.Of(spec))
         {
-            if (!weights.TryGet(name, out var tensor))
-                problems.Add($"{name} is missing; must be [{string.Join(", ", shape)}]");
-            else if (!tensor.Shape.SequenceEqual(shape))
-                problems.Add($"{name} has shape [{string.Join(", ", tensor.Shape.ToArray())}]; must be [{string.Join(", ", shape)}]");
-            else
-                loaded._values[name] = tensor.ToSingles();
+            WeightTensor tensor = default;
+            bool found = loaded._parts is { } parts ? parts.ShapeOf(name) is not null : weights.TryGet(name, out tensor);
+            var actual = loaded._parts is null ? tensor.Shape : loaded._parts.ShapeOf(name);
+            if (!found) problems.Add($"{name} is missing; must be [{string.Join(", ", shape)}]");
+            else if (!actual.SequenceEqual(shape)) problems.Add($"{name} has shape [{string.Join(", ", actual.ToArray())}]; must be [{string.Join(", ", shape)}]");
+            else if (loaded._parts is not null) loaded._shapes[name] = shape;
+            else loaded._values[name] = tensor.ToSingles();
         }
 
         if (problems.Count > 0) throw new ArgumentException(string.Join("; ", problems), nameof(weights));

@@ -60,6 +60,9 @@ public static class WeightNames
     /// <summary>The scalar sigmoid gate of the shared expert, [1, D].</summary>
     public const string SharedScalarGate = "shared_gate.weight";
 
+    /// <summary>The first dimension is that of the feed-forward experts.</summary>
+    internal static bool IsStacked(string name) => name is ExpertGate or ExpertUp or ExpertDown or ExpertGateBias or ExpertUpBias or ExpertDownBias;
+
     /// <summary>The names and shapes that a layer needs, in a fixed order.</summary>
     /// <param name="spec">A valid layer spec.</param>
     /// <exception cref="SpecException">The spec has problems.</exception>

@@ -42,14 +42,14 @@ public sealed unsafe class MoEFeedForward : IDisposable
         Path = path;
         Precision = (precision ?? ExpertPrecision.Single).Checked();
         var format = Precision.Weights;
-        if (format is not (WeightFormat.Single or WeightFormat.BFloat16)) CheckFinite(tensors);
+        if (format is not (WeightFormat.Single or WeightFormat.BFloat16) && !tensors.AreFinite) CheckFinite(tensors);
         _shared = spec.Shared is not null;
         _sharedGate = tensors.Get(WeightNames.SharedScalarGate);
         int d = spec.Width, f = spec.Expert.Width, e = spec.FeedForwardExperts;
         _experts = new PackedExpert[e + (_shared ? 1 : 0)];
         for (int i = 0; i < e; i++)
         {
-            ReadOnlySpan<float> Part(string name, int size) => tensors.Get(name) is { } all ? all.AsSpan(i * size, size) : default;
+            ReadOnlySpan<float> Part(string name, int size) => tensors.Share(name, i, size);
             _experts[i] = new PackedExpert(spec.Expert, format, d, f, Part(WeightNames.ExpertGate, f * d), Part(WeightNames.ExpertUp, f * d), Part(WeightNames.ExpertDown, f * d), Part(WeightNames.ExpertGateBias, f), Part(WeightNames.ExpertUpBias, f), Part(WeightNames.ExpertDownBias, d));
         }
 

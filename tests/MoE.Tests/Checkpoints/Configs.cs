@@ -237,6 +237,196 @@ internal static class Configs
         }
         """;
 
+    public const string MiniMaxText01 = """
+        {
+          "architectures": ["MiniMaxForCausalLM"],
+          "hidden_act": "silu",
+          "hidden_size": 6144,
+          "intermediate_size": 9216,
+          "model_type": "minimax",
+          "num_attention_heads": 64,
+          "num_experts_per_tok": 2,
+          "num_hidden_layers": 80,
+          "num_key_value_heads": 8,
+          "num_local_experts": 32,
+          "output_router_logits": false,
+          "router_jitter_noise": 0.0,
+          "vocab_size": 200064
+        }
+        """;
+
+    public const string Phi35MoE = """
+        {
+          "architectures": ["PhiMoEForCausalLM"],
+          "attention_bias": true,
+          "hidden_act": "silu",
+          "hidden_size": 4096,
+          "input_jitter_noise": 0.01,
+          "intermediate_size": 6400,
+          "lm_head_bias": true,
+          "model_type": "phimoe",
+          "num_attention_heads": 32,
+          "num_experts_per_tok": 2,
+          "num_hidden_layers": 32,
+          "num_key_value_heads": 8,
+          "num_local_experts": 16,
+          "router_aux_loss_coef": 0.0,
+          "router_jitter_noise": 0.01,
+          "torch_dtype": "bfloat16",
+          "vocab_size": 32064
+        }
+        """;
+
+    public const string FlexOlmo7x7B = """
+        {
+          "architectures": ["FlexOlmoForCausalLM"],
+          "hidden_act": "silu",
+          "hidden_size": 4096,
+          "intermediate_size": 11008,
+          "model_type": "flex_olmo",
+          "norm_topk_prob": false,
+          "num_attention_heads": 32,
+          "num_experts": 7,
+          "num_experts_per_tok": 5,
+          "num_hidden_layers": 32,
+          "router_aux_loss_coef": 0.01,
+          "vocab_size": 100352
+        }
+        """;
+
+    public const string Glm45Air = """
+        {
+          "architectures": ["Glm4MoeForCausalLM"],
+          "attention_bias": true,
+          "first_k_dense_replace": 1,
+          "hidden_act": "silu",
+          "hidden_size": 4096,
+          "intermediate_size": 10944,
+          "model_type": "glm4_moe",
+          "moe_intermediate_size": 1408,
+          "n_group": 1,
+          "n_routed_experts": 128,
+          "n_shared_experts": 1,
+          "norm_topk_prob": true,
+          "num_attention_heads": 96,
+          "num_experts_per_tok": 8,
+          "num_hidden_layers": 46,
+          "num_nextn_predict_layers": 1,
+          "rope_scaling": null,
+          "routed_scaling_factor": 1.0,
+          "topk_group": 1,
+          "torch_dtype": "bfloat16",
+          "vocab_size": 151552
+        }
+        """;
+
+    public const string Dots1 = """
+        {
+          "architectures": ["Dots1ForCausalLM"],
+          "first_k_dense_replace": 1,
+          "hidden_size": 4096,
+          "intermediate_size": 10944,
+          "model_type": "dots1",
+          "moe_intermediate_size": 1408,
+          "n_group": null,
+          "n_routed_experts": 128,
+          "n_shared_experts": 2,
+          "norm_topk_prob": true,
+          "num_attention_heads": 32,
+          "num_experts_per_tok": 6,
+          "num_hidden_layers": 62,
+          "routed_scaling_factor": 2.5,
+          "scoring_func": "sigmoid",
+          "topk_group": null,
+          "vocab_size": 152064
+        }
+        """;
+
+    public const string Ernie45 = """
+        {
+          "architectures": ["Ernie4_5_MoeForCausalLM"],
+          "hidden_act": "silu",
+          "hidden_size": 2560,
+          "intermediate_size": 12288,
+          "model_type": "ernie4_5_moe",
+          "moe_intermediate_size": 1536,
+          "moe_k": 6,
+          "moe_layer_end_index": 27,
+          "moe_layer_interval": 1,
+          "moe_layer_start_index": 1,
+          "moe_num_experts": 64,
+          "moe_num_shared_experts": 2,
+          "num_attention_heads": 20,
+          "num_hidden_layers": 28,
+          "num_key_value_heads": 4,
+          "use_bias": false,
+          "vocab_size": 103424
+        }
+        """;
+
+    public const string HunyuanA13B = """
+        {
+          "architectures": ["HunYuanMoEV1ForCausalLM"],
+          "hidden_act": "silu",
+          "hidden_size": 4096,
+          "intermediate_size": 3072,
+          "model_type": "hunyuan_v1_moe",
+          "moe_intermediate_size": [3072, 3072],
+          "moe_topk": [8, 8],
+          "num_attention_heads": 32,
+          "num_experts": 64,
+          "num_hidden_layers": 32,
+          "num_key_value_heads": 8,
+          "num_shared_expert": [1, 1],
+          "torch_dtype": "bfloat16",
+          "use_mixed_mlp_moe": true,
+          "vocab_size": 128167
+        }
+        """;
+
+    public const string Jamba01 = """
+        {
+          "architectures": ["JambaForCausalLM"],
+          "attn_layer_offset": 4,
+          "attn_layer_period": 8,
+          "expert_layer_offset": 1,
+          "expert_layer_period": 2,
+          "hidden_act": "silu",
+          "hidden_size": 4096,
+          "intermediate_size": 14336,
+          "mamba_d_conv": 4,
+          "model_type": "jamba",
+          "num_attention_heads": 32,
+          "num_experts": 16,
+          "num_experts_per_tok": 2,
+          "num_hidden_layers": 32,
+          "num_key_value_heads": 8,
+          "router_aux_loss_coef": 0.001,
+          "torch_dtype": "bfloat16",
+          "vocab_size": 65536
+        }
+        """;
+
+    public const string Lfm28BA1B = """
+        {
+          "architectures": ["Lfm2MoeForCausalLM"],
+          "conv_L_cache": 3,
+          "hidden_size": 2048,
+          "intermediate_size": 7168,
+          "model_type": "lfm2_moe",
+          "moe_intermediate_size": 1792,
+          "norm_topk_prob": true,
+          "num_attention_heads": 32,
+          "num_dense_layers": 2,
+          "num_experts": 32,
+          "num_experts_per_tok": 4,
+          "num_hidden_layers": 24,
+          "routed_scaling_factor": 1.0,
+          "use_expert_bias": true,
+          "vocab_size": 65536
+        }
+        """;
+
     public static IReadOnlyList<string> All { get; } =
-        [Mixtral8x7B, Olmoe1B7B, Qwen15MoeA27B, Qwen330BA3B, DeepSeekV2, DeepSeekV2Lite, DeepSeekV3, GptOss20B, Llama4Scout];
+        [Mixtral8x7B, Olmoe1B7B, Qwen15MoeA27B, Qwen330BA3B, DeepSeekV2, DeepSeekV2Lite, DeepSeekV3, GptOss20B, Llama4Scout, MiniMaxText01, Phi35MoE, FlexOlmo7x7B, Glm45Air, Dots1, Ernie45, HunyuanA13B, Jamba01, Lfm28BA1B];
 }

@@ -11,7 +11,7 @@ public sealed class HuggingFaceConfigErrorTests
         { "", "config.json is not valid JSON" },
         { "null", "config.json is Null; must be an object" },
         { "[1]", "config.json is Array; must be an object" },
-        { "{}", "model_type is missing; must be one of mixtral, olmoe, qwen2_moe, qwen3_moe, deepseek_v2, deepseek_v3, gpt_oss, llama4_text, llama4" },
+        { "{}", "model_type is missing; must be one of mixtral, minimax, phimoe, olmoe, flex_olmo, qwen2_moe, qwen3_moe, deepseek_v2, deepseek_v3, glm4_moe, dots1, ernie4_5_moe, hunyuan_v1_moe, jamba, lfm2_moe, gpt_oss, llama4_text, llama4" },
         { """{"model_type":"llama"}""", "model_type = \"llama\": must be one of mixtral, " },
         { """{"model_type":7}""", "model_type = 7: must be one of" },
         { """{"model_type":"mixtral","model_type":"olmoe"}""", "config.json is not valid JSON" },
@@ -45,6 +45,10 @@ public sealed class HuggingFaceConfigErrorTests
         { """{"model_type":"deepseek_v3","routed_scaling_factor":"2.5"}""", "routed_scaling_factor = \"2.5\": must be a finite number" },
         { """{"model_type":"deepseek_v3","n_shared_experts":100000}""", "n_shared_experts = 100000: must be a whole number in 0..1024" },
         { """{"model_type":"deepseek_v2","topk_method":"group_limited_greedy"}""", "n_group is missing" },
+        { """{"model_type":"ernie4_5_moe","moe_k":65}""", "moe_k = 65: must be in 1..experts (64)" },
+        { """{"model_type":"ernie4_5_moe","use_bias":true}""", "use_bias = true: biases of experts are not read" },
+        { """{"model_type":"hunyuan_v1_moe","num_experts":4,"moe_topk":[5,5]}""", "moe_topk = 5: must be in 1..experts (4)" },
+        { """{"model_type":"dots1","n_routed_experts":8}""", "num_experts_per_tok is missing" },
     };
 
     [Theory, MemberData(nameof(Refused))]

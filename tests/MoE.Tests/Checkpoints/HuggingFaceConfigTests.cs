@@ -16,6 +16,13 @@ public sealed class HuggingFaceConfigTests
         { Configs.DeepSeekV3, "deepseek_v3", 61, 3, LayerProfiles.DeepSeekV3(7168, 2048, 256, 8, 8, 4, 2.5) },
         { Configs.GptOss20B, "gpt_oss", 24, 0, LayerProfiles.GptOss(2880, 2880, 32) },
         { Configs.Llama4Scout, "llama4_text", 48, 0, LayerProfiles.Llama4(5120, 8192, 16) },
+        { Configs.MiniMaxText01, "minimax", 80, 0, LayerProfiles.Mixtral(6144, 9216, 32) },
+        { Configs.Phi35MoE, "phimoe", 32, 0, new MoELayerSpec { Width = 4096, Router = RouterProfiles.PhiMoE(16), Expert = new ExpertSpec { Width = 6400 } } },
+        { Configs.FlexOlmo7x7B, "flex_olmo", 32, 0, LayerProfiles.Olmoe(4096, 11008, 7, 5) },
+        { Configs.Glm45Air, "glm4_moe", 46, 1, LayerProfiles.DeepSeekV3(4096, 1408, 128, 8, 1, 1, 1) },
+        { Configs.Dots1, "dots1", 62, 1, LayerProfiles.DeepSeekV3(4096, 1408, 128, 6, 1, 1, 2.5, sharedExperts: 2) },
+        { Configs.Ernie45, "ernie4_5_moe", 28, 1, new MoELayerSpec { Width = 2560, Router = RouterProfiles.Ernie45(64, 6, biasedWeights: false), Expert = new ExpertSpec { Width = 1536 }, Shared = new SharedExpertSpec { Width = 3072 } } },
+        { Configs.HunyuanA13B, "hunyuan_v1_moe", 32, 0, LayerProfiles.Mixtral(4096, 3072, 64, 8) with { Router = RouterProfiles.Mixtral(64, 8) with { Logits = LogitPrecision.Single }, Shared = new SharedExpertSpec { Width = 3072 } } },
     };
 
     [Theory, MemberData(nameof(Published))]
@@ -38,6 +45,13 @@ public sealed class HuggingFaceConfigTests
     [InlineData("deepseek_v3", 58, 256, 8)]
     [InlineData("gpt_oss", 36, 128, 4)]
     [InlineData("llama4_text", 48, 16, 1)]
+    [InlineData("minimax", 32, 8, 2)]
+    [InlineData("phimoe", 32, 16, 2)]
+    [InlineData("flex_olmo", 32, 7, 5)]
+    [InlineData("ernie4_5_moe", 27, 64, 6)]
+    [InlineData("hunyuan_v1_moe", 32, 1, 1)]
+    [InlineData("jamba", 16, 16, 2)]
+    [InlineData("lfm2_moe", 30, 32, 4)]
     public void Absent_keys_have_the_defaults_of_the_class(string type, int mixtures, int experts, int k)
     {
         var config = HuggingFaceConfig.Parse($$"""{"model_type":"{{type}}"}""");
@@ -90,6 +104,37 @@ public sealed class HuggingFaceConfigTests
         Assert.Equal(RouterProfiles.DeepSeekV3(256, 8, 8, 4, 2.5, normalize: false), HuggingFaceConfig.Parse(raw).Layers[3]!.Router);
         // Moonlight and Kimi K2: one group.
         Assert.Null(((TopKSelection)HuggingFaceConfig.Parse("""{"model_type":"deepseek_v3","n_group":1,"topk_group":1}""").Layers[3]!.Router.Select).Groups);
+    }
+
+    [Fact]
+    public void The_other_families_have_their_own_patterns_of_layers()
+    {
+        Assert.Equal([1, 3, 5], HuggingFaceConfig.Parse("""{"model_type":"jamba","num_hidden_layers":7}""").MoELayers);
+        Assert.Equal([0, 3, 6], HuggingFaceConfig.Parse("""{"model_type":"jamba","num_hidden_layers":7,"expert_layer_period":3,"expert_layer_offset":0}""").MoELayers);
+        Assert.Equal([2, 3], HuggingFaceConfig.Parse("""{"model_type":"lfm2_moe","num_hidden_layers":4}""").MoELayers);
+        Assert.Equal([3, 5], HuggingFaceConfig.Parse("""{"model_type":"ernie4_5_moe","num_hidden_layers":9,"moe_layer_interval":2,"moe_layer_start_index":2,"moe_layer_end_index":6}""").MoELayers);
+        Assert.Equal(8, HuggingFaceConfig.Parse("""{"model_type":"ernie4_5_moe","num_hidden_layers":9,"moe_layer_end_index":null}""").MoELayers.Count);
+        Assert.Equal(45, HuggingFaceConfig.Parse("""{"model_type":"glm4_moe","n_routed_experts":16,"n_shared_experts":null}""").MoELayers.Count);
+        Assert.Contains("expert_layer_offset = 4", Assert.Throws<InvalidDataException>(() => HuggingFaceConfig.Parse("""{"model_type":"jamba","expert_layer_period":4,"expert_layer_offset":4}""")).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Lists_for_each_layer_must_say_one_thing()
+    {
+        string message = Assert.Throws<InvalidDataException>(() => HuggingFaceConfig.Parse("""{"model_type":"hunyuan_v1_moe","num_experts":[8,16],"moe_topk":[]}""")).Message;
+        Assert.Contains("num_experts = [8,16]", message, StringComparison.Ordinal);
+        Assert.Contains("moe_topk = []", message, StringComparison.Ordinal);
+        Assert.Equal(3, HuggingFaceConfig.Parse("""{"model_type":"hunyuan_v1_moe","num_experts":[8,8],"moe_topk":3}""").Layers[0]!.Router.TopK);
+    }
+
+    [Fact]
+    public void Weights_have_the_type_of_the_config()
+    {
+        Assert.Equal(SafetensorsType.BF16, HuggingFaceConfig.Parse("""{"model_type":"mixtral"}""").WeightType);
+        Assert.Equal(SafetensorsType.F16, HuggingFaceConfig.Parse("""{"model_type":"mixtral","torch_dtype":"float16"}""").WeightType);
+        Assert.Equal(SafetensorsType.F32, HuggingFaceConfig.Parse("""{"model_type":"llama4","text_config":{"dtype":"float32"}}""").WeightType);
+        string message = Assert.Throws<InvalidDataException>(() => HuggingFaceConfig.Parse("""{"model_type":"mixtral","quantization_config":{"quant_method":"fp8","weight_block_size":[128,0]}}""")).Message;
+        Assert.Contains("weight_block_size = [128,0]", message, StringComparison.Ordinal);
     }
 
     [Fact]
