@@ -4,10 +4,16 @@ namespace MoE.Onnx;
 public enum OnnxLayerForm
 {
     /// <summary>
-    /// Standard operators only (opset 21). Every expert sits behind an <c>If</c>, so that experts without tokens cost nothing. Expresses every dropless router and every expert;
+    /// Standard operators only. Every expert sits behind an <c>If</c>, so that experts without tokens cost nothing. Expresses every dropless router and every expert;
     /// equal scores go to the lowest index (or the highest, where the spec says so), which ONNX defines for <c>TopK</c>.
     /// </summary>
     Portable,
+
+    /// <summary>
+    /// Standard operators only. One <c>Loop</c> over the experts that have tokens: a small graph whatever the number of experts, opened at once and without a second, packed copy of the weights; but each call copies the weights
+    /// of every expert it uses before it multiplies with them. For layers of very many experts; otherwise <see cref="Portable"/> is faster.
+    /// </summary>
+    Loop,
 
     /// <summary>
     /// The experts as ONNX Runtime's <c>com.microsoft::MoE</c> in single precision. Routers that the operator does not know are computed with standard operators in front of it and

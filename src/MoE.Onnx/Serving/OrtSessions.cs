@@ -47,9 +47,14 @@ internal static class OrtSessions
         ArgumentOutOfRangeException.ThrowIfNegative(options.IntraOpThreads, nameof(options));
         try
         {
+            OrtVersion.Require(OrtVersion.Loaded);
             using var session = new SessionOptions { IntraOpNumThreads = options.IntraOpThreads };
             if (!options.Spinning) session.AddSessionConfigEntry("session.intra_op.allow_spinning", "0");
             return open(session);
+        }
+        catch (Exception e) when (OrtVersion.IsTooOld(e))
+        {
+            throw new NotSupportedException($"The native library onnxruntime is too old: {e.GetBaseException().Message} It must be {OrtVersion.Oldest} or later; reference a newer Microsoft.ML.OnnxRuntime (or one of its variants) in the application.", e);
         }
         catch (OnnxRuntimeException e)
         {

@@ -36,7 +36,7 @@ public sealed class QuantizedFormTests
         var spec = s_specs[name];
         var layer = new LayerCase(spec);
         byte[] model = OnnxWriter.ToBytes(OnnxLayerWriter.Build(spec, layer.Weights, OnnxLayerForm.Quantized, new OnnxLayerOptions { RoutingOutputs = routing, Format = format }));
-        using var engine = OnnxMoEEngine.Load(model, new OnnxEngineOptions { IntraOpThreads = 1 });
+        using var engine = OnnxMoELayer.Load(model, new OnnxEngineOptions { IntraOpThreads = 1 });
         // ONNX Runtime quantises activations for 8-bit blocks.
         bool exact = format != WeightFormat.Int8PerBlock;
         using var managed = new ManagedMoEEngine(spec, layer.Weights, 1, new ExpertPrecision(format));
@@ -59,7 +59,7 @@ public sealed class QuantizedFormTests
     {
         var layer = new LayerCase(s_specs["softmax over the chosen"]);
         byte[] model = OnnxWriter.ToBytes(OnnxLayerWriter.Build(layer.Spec, layer.Weights, OnnxLayerForm.Quantized, new OnnxLayerOptions { Format = WeightFormat.Int4PerBlock, Activations = ActivationFormat.Int8 }));
-        using var engine = OnnxMoEEngine.Load(model, new OnnxEngineOptions { IntraOpThreads = 1 });
+        using var engine = OnnxMoELayer.Load(model, new OnnxEngineOptions { IntraOpThreads = 1 });
         using var managed = new ManagedMoEEngine(layer.Spec, layer.Weights, 1, new ExpertPrecision(WeightFormat.Int4PerBlock));
         float[] x = layer.Tokens(33), actual = new float[x.Length], expected = new float[x.Length];
         managed.Forward(x, expected);

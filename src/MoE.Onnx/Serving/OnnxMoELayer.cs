@@ -6,7 +6,7 @@ namespace MoE.Onnx;
 /// A layer served by ONNX Runtime on the CPU, from a model of <see cref="OnnxLayerWriter"/>. Calls read and write the caller's memory in place, and allocate nothing as long as
 /// a caller keeps its buffers and T. Thread-safe, but for <see cref="Dispose"/>: concurrent calls share the session's threads.
 /// </summary>
-public sealed class OnnxMoEEngine : IMoEEngine
+public sealed class OnnxMoELayer : IMoEEngine
 {
     private readonly InferenceSession _session;
     private readonly OnnxGate? _gate;
@@ -14,7 +14,7 @@ public sealed class OnnxMoEEngine : IMoEEngine
     private readonly OrtLane?[] _lanes = new OrtLane?[Math.Max(4, 2 * Environment.ProcessorCount)];
     private bool _disposed;
 
-    private OnnxMoEEngine(InferenceSession session, OnnxEngineOptions? options, OnnxGate? gate = null)
+    private OnnxMoELayer(InferenceSession session, OnnxEngineOptions? options, OnnxGate? gate = null)
     {
         _session = session;
         _gate = gate;
@@ -43,20 +43,23 @@ public sealed class OnnxMoEEngine : IMoEEngine
     /// <summary>The model has routing outputs; see <see cref="OnnxLayerOptions.RoutingOutputs"/>.</summary>
     public bool HasRouting { get; }
 
+    /// <summary>It can route: by the model's own outputs, or, made by <see cref="Create"/>, by a router beside it.</summary>
+    public bool CanRoute => HasRouting || _gate is not null;
+
     /// <summary>Opens a model file. External data is looked for beside it.</summary>
     /// <param name="path">The file.</param>
     /// <param name="options">Null: the defaults.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="InvalidDataException">Not a model that ONNX Runtime can run, or not a layer of ours.</exception>
     /// <exception cref="DllNotFoundException">The application has no native ONNX Runtime.</exception>
-    public static OnnxMoEEngine Load(string path, OnnxEngineOptions? options = null) => new(OrtSessions.Open(path, options), options);
+    public static OnnxMoELayer Load(string path, OnnxEngineOptions? options = null) => new(OrtSessions.Open(path, options), options);
 
     /// <summary>Opens a model in memory.</summary>
     /// <param name="model">The file's bytes; not used after the call.</param>
     /// <param name="options">Null: the defaults.</param>
     /// <exception cref="InvalidDataException">Not a model that ONNX Runtime can run, or not a layer of ours.</exception>
     /// <exception cref="DllNotFoundException">The application has no native ONNX Runtime.</exception>
-    public static OnnxMoEEngine Load(byte[] model, OnnxEngineOptions? options = null) => new(OrtSessions.Open(model, options), options);
+    public static OnnxMoELayer Load(byte[] model, OnnxEngineOptions? options = null) => new(OrtSessions.Open(model, options), options);
 
     /// <summary>Serves a layer without a file. The weights are copied into the session.</summary>
     /// <param name="spec">The layer.</param>
@@ -67,13 +70,13 @@ public sealed class OnnxMoEEngine : IMoEEngine
     /// <exception cref="OnnxExportException">The form cannot express the layer; every reason is named.</exception>
     /// <exception cref="ArgumentException">Tensors are missing, misshapen or not finite; all of them are named.</exception>
     /// <exception cref="DllNotFoundException">The application has no native ONNX Runtime.</exception>
-    public static OnnxMoEEngine Create(MoELayerSpec spec, IWeightSource weights, OnnxLayerForm form, OnnxEngineOptions? options = null)
+    public static OnnxMoELayer Create(MoELayerSpec spec, IWeightSource weights, OnnxLayerForm form, OnnxEngineOptions? options = null)
     {
         byte[] model = OnnxWriter.ToBytes(OnnxLayerWriter.Build(spec, weights, form));
         var gate = OnnxGate.Load(OnnxWriter.ToBytes(OnnxRouterWriter.Build(spec.Router, weights, spec.RouterBias)), options);
         try
         {
-            return new OnnxMoEEngine(OrtSessions.Open(model, options), options, gate);
+            return new OnnxMoELayer(OrtSessions.Open(model, options), options, gate);
         }
         catch
         {
