@@ -104,9 +104,10 @@ internal sealed class LayerTensors
     private OnnxTensor Part(string name, string source, long start, int[] shape)
     {
         long count = Count(shape);
-        return OnnxTensor.Deferred(name, OnnxElementType.Float32, count * sizeof(float),
+        var tensor = OnnxTensor.Deferred(name, OnnxElementType.Float32, count * sizeof(float),
             target => new SingleReader(Get(source)).CopyTo(target, start, count),
             [.. shape.Select(static s => (long)s)]);
+        return Get(source).Type == WeightType.Float32 ? tensor.From(source, start * sizeof(float)) : tensor;
     }
 
     private WeightTensor Get(string name) => _source.TryGet(name, out var tensor) && tensor.Shape.SequenceEqual(_shapes[name])
