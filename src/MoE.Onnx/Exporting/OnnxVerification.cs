@@ -45,7 +45,7 @@ public sealed record OnnxVerification
         foreach (var batch in Batches)
         {
             string weights = batch.MaxWeightDifference is { } w ? $", of a weight {Number(w)}" : "";
-            string elsewhere = batch.MaxWeightDifference is null ? $"routing not reported, {batch.Undecided} undecided" : $"{batch.Differently.Count} to other experts, {batch.ClearlyDifferently} clearly";
+            string elsewhere = (batch.MaxWeightDifference is null ? "routing not reported" : $"{batch.Differently.Count} to other experts, {batch.ClearlyDifferently} clearly") + (batch.Undecided > 0 ? $", {batch.Undecided} undecided" : "");
             Line(text, $"{(batch.Passed ? "passed" : "FAILED")}  {batch.Name}: {batch.Tokens} tokens, {elsewhere}; largest difference {Number(batch.MaxDifference)} ({Number(100 * batch.OfTolerance)} % of tolerance){weights}");
             foreach (var change in batch.Differently.Take(most))
                 Line(text, $"        token {change.Token}: {string.Join(' ', change.Before)} -> {string.Join(' ', change.After)}, margin {Number(change.MarginBefore ?? double.NaN)}");

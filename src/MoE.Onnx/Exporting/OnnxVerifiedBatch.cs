@@ -29,7 +29,7 @@ public sealed record OnnxVerifiedBatch
     /// <summary>How many of them had a margin that rounding does not explain.</summary>
     public required int ClearlyDifferently { get; init; }
 
-    /// <summary>Tokens without a clear margin whose outputs differ, of an engine that reports no routing: nobody can say whether their experts do.</summary>
+    /// <summary>Tokens without a clear margin whose outputs differ, where one engine does not say which experts a run used: nobody can tell whether they were others.</summary>
     public required int Undecided { get; init; }
 
     /// <summary>Within tolerance, and no token clearly elsewhere. A NaN fails.</summary>

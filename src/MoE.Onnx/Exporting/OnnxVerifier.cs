@@ -32,6 +32,7 @@ public static class OnnxVerifier
         if (actual.Spec.Width != spec.Width || actual.Spec.Router.Experts != spec.Router.Experts)
             throw new ArgumentException($"actual has width {actual.Spec.Width} and {actual.Spec.Router.Experts} experts; must have {spec.Width} and {spec.Router.Experts}, as expected has", nameof(actual));
         var logits = new LogitTerms(spec.Router, weights, spec.RouterBias);
+        if (options.Given.Length % spec.Width != 0) throw new ArgumentException($"given has {options.Given.Length} values; must be a multiple of width ({spec.Width})", nameof(options));
         var outputs = new OutputTerms(spec, weights);
         var batches = new List<OnnxVerifiedBatch>();
         foreach (var (name, tokens) in VerifyInputs.Of(logits, options))
@@ -39,11 +40,11 @@ public static class OnnxVerifier
             cancellation.ThrowIfCancellationRequested();
             var mine = new float[tokens.Length];
             var theirs = new float[tokens.Length];
-            expected.Forward(tokens, theirs);
-            var routing = (SparseRouting)expected.Route(tokens);
+            var (routing, known) = Run(expected, tokens, theirs);
             cancellation.ThrowIfCancellationRequested();
-            var other = Run(actual, tokens, mine);
-            batches.Add(Compare(name, spec, tokens, (theirs, routing), (mine, other), logits, outputs.Of(tokens, routing, cancellation), options.Tolerance));
+            var (other, otherKnown) = Run(actual, tokens, mine);
+            var sizes = outputs.Of(tokens, (SparseRouting)routing!, cancellation);
+            batches.Add(Compare(name, spec, tokens, (theirs, (SparseRouting)routing!), (mine, other), known && otherKnown, logits, sizes, options.Tolerance));
         }
 
         return new OnnxVerification { Expected = expected.Name, Actual = actual.Name, Tolerance = options.Tolerance, Batches = batches };
@@ -66,7 +67,7 @@ public static class OnnxVerifier
         {
             cancellation.ThrowIfCancellationRequested();
             var input = new GateInput(tokens, logits.Width);
-            batches.Add(Compare(name, null, tokens, ([], (SparseRouting)expected.Route(input)), ([], actual.Route(input)), logits, [], options.Tolerance));
+            batches.Add(Compare(name, null, tokens, ([], (SparseRouting)expected.Route(input)), ([], actual.Route(input)), certain: true, logits, [], options.Tolerance));
         }
 
         return new OnnxVerification { Expected = expected.Name, Actual = actual.Name, Tolerance = options.Tolerance, Batches = batches };
@@ -81,15 +82,22 @@ public static class OnnxVerifier
         return products <= ReferenceProducts || MoEFeedForward.Unsupported(spec).Any() ? new ReferenceLayer(spec, weights) : new ManagedMoEEngine(spec, weights);
     }
 
-    private static Routing? Run(IMoEEngine engine, float[] tokens, float[] output)
+    // The routing, and whether it is what the run itself used: an engine may score twice, and a tie falls otherwise the second time.
+    private static (Routing? Routing, bool Certain) Run(IMoEEngine engine, float[] tokens, float[] output)
     {
-        // What the run itself used, where it says so.
-        if (engine is OnnxMoELayer { HasRouting: true } layer) return layer.ForwardAndRoute(tokens, output);
-        engine.Forward(tokens, output);
-        return engine is OnnxMoELayer { CanRoute: false } ? null : engine.Route(tokens);
+        switch (engine)
+        {
+            case OnnxMoELayer { HasRouting: true } layer:
+                return (layer.ForwardAndRoute(tokens, output), true);
+            case ReferenceLayer reference:
+                return (reference.Forward(new GateInput(tokens, engine.Spec.Width), output), true);
+            default:
+                engine.Forward(tokens, output);
+                return (engine is OnnxMoELayer { CanRoute: false } ? null : engine.Route(tokens), false);
+        }
     }
 
-    private static OnnxVerifiedBatch Compare(string name, MoELayerSpec? spec, float[] tokens, (float[] Output, SparseRouting Routing) expected, (float[] Output, Routing? Routing) actual, LogitTerms logits, float[] sizes, OnnxTolerance tolerance)
+    private static OnnxVerifiedBatch Compare(string name, MoELayerSpec? spec, float[] tokens, (float[] Output, SparseRouting Routing) expected, (float[] Output, Routing? Routing) actual, bool certain, LogitTerms logits, float[] sizes, OnnxTolerance tolerance)
     {
         double[] errors = logits.Errors(tokens);
         var (margins, clear) = logits.Margins(tokens, errors);
@@ -109,7 +117,7 @@ public static class OnnxVerifier
                 rowWorst = Larger(rowWorst, difference / allowed);
             }
 
-            if (actual.Routing is null && !clear[t] && !(rowWorst <= 1))
+            if (!certain && !clear[t] && !(rowWorst <= 1))
             {
                 undecided++;
                 continue;

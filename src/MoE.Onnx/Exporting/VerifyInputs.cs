@@ -21,6 +21,7 @@ internal static class VerifyInputs
         yield return ("tiny", [.. Normal(random, 4 * d, Tiny), .. Normal(random, 4 * d, 1e-38f)]);
         yield return ("one number per token", Sparse(random, 8, d));
         yield return ("near ties", Ties(random, logits, 12));
+        if (!options.Given.IsEmpty) yield return ("given", options.Given.ToArray());
     }
 
     private static float[] Normal(Random random, int count, float scale)

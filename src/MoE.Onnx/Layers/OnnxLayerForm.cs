@@ -22,8 +22,8 @@ public enum OnnxLayerForm
     Contrib,
 
     /// <summary>
-    /// The experts as ONNX Runtime's <c>com.microsoft::QMoE</c>, with 8-bit or 4-bit weights (<see cref="OnnxLayerOptions.Format"/>) quantised as <see cref="MoEFeedForward"/> does. Expresses every dropless router; widths must be
-    /// multiples of 32. ONNX Runtime 1.31 multiplies 8-bit blocks with 8-bit activations (up to about 1 % on a layer's output) and the other formats in single precision.
+    /// The experts as ONNX Runtime's <c>com.microsoft::QMoE</c>, with 8-bit or 4-bit weights (<see cref="OnnxLayerOptions.Format"/>) quantised as <see cref="MoEFeedForward"/> does. Expresses every dropless router; the model width must be
+    /// a multiple of 32. ONNX Runtime 1.31 multiplies 8-bit blocks with 8-bit activations (up to about 1 % on a layer's output) and the other formats in single precision.
     /// </summary>
     Quantized,
 }

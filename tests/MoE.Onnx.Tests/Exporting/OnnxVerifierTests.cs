@@ -124,6 +124,8 @@ public class OnnxVerifierTests
         using var other = new ReferenceLayer(wider.Spec, wider.Weights);
         Assert.Equal("actual", Assert.Throws<ArgumentException>(() => OnnxVerifier.Verify(other, engine, layer.Weights)).ParamName);
         Assert.Throws<ArgumentOutOfRangeException>(() => OnnxVerifier.Verify(engine, engine, layer.Weights, new OnnxVerifyOptions { Tokens = 0 }));
+        Assert.Throws<ArgumentException>(() => OnnxVerifier.Verify(engine, engine, layer.Weights, new OnnxVerifyOptions { Given = new float[13] }));
+        Assert.Equal(3, OnnxVerifier.Verify(engine, engine, layer.Weights, new OnnxVerifyOptions { Given = layer.Tokens(3) }).Batches.Single(static b => b.Name == "given").Tokens);
         Assert.Contains("router.weight is missing", Assert.Throws<ArgumentException>(() => OnnxVerifier.Verify(engine, engine, new WeightDictionary())).Message, StringComparison.Ordinal);
         using var stop = new CancellationTokenSource();
         stop.Cancel();
