@@ -21,6 +21,7 @@ public sealed class SampleProgram(IAnsiConsole console, TextWriter error, IReadO
             new ListVerb(console, samples).Command(),
             new DataVerb(console, error, cancellation).Command(),
             new PapersVerb(console, error, samples).Command(),
+            new ServeVerb(console, error, cancellation).Command(),
         };
         runner.RunWithoutVerb(root);
 

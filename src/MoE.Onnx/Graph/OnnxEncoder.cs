@@ -93,7 +93,9 @@ internal sealed class OnnxEncoder(string? dataFile = null, IReadOnlyDictionary<O
         foreach (var dim in value.Shape)
             shape.Message(1, dim.Symbol is { } symbol ? new ProtoMessage().Text(2, symbol) : new ProtoMessage().Varint(1, dim.Value));
         var tensor = new ProtoMessage().Varint(1, (int)value.Type).Message(2, shape);
-        return new ProtoMessage().Text(1, value.Name).Message(2, new ProtoMessage().Message(1, tensor));
+        var type = new ProtoMessage().Message(1, tensor);
+        if (value.IsSequence) type = new ProtoMessage().Message(4, new ProtoMessage().Message(1, type));
+        return new ProtoMessage().Text(1, value.Name).Message(2, type);
     }
 
     private static ProtoMessage Entry(string key, string value) => new ProtoMessage().Text(1, key).Text(2, value);

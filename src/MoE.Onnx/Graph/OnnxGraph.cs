@@ -42,6 +42,24 @@ public sealed class OnnxGraph(string name)
     public void AddOutput(string name, OnnxElementType type, params ReadOnlySpan<OnnxDim> shape) =>
         _outputs.Add(new OnnxValueInfo(name, type, shape.ToArray()));
 
+    /// <summary>Declares an input that is a sequence of tensors.</summary>
+    /// <param name="name">Value name.</param>
+    /// <param name="type">Element type of the tensors.</param>
+    /// <param name="shape">Dimensions of each.</param>
+    /// <returns>The name.</returns>
+    public string AddSequenceInput(string name, OnnxElementType type, params ReadOnlySpan<OnnxDim> shape)
+    {
+        _inputs.Add(new OnnxValueInfo(name, type, shape.ToArray()) { IsSequence = true });
+        return name;
+    }
+
+    /// <summary>Declares an output that is a sequence of tensors.</summary>
+    /// <param name="name">Name of a value of this graph.</param>
+    /// <param name="type">Element type of the tensors.</param>
+    /// <param name="shape">Dimensions of each.</param>
+    public void AddSequenceOutput(string name, OnnxElementType type, params ReadOnlySpan<OnnxDim> shape) =>
+        _outputs.Add(new OnnxValueInfo(name, type, shape.ToArray()) { IsSequence = true });
+
     /// <summary>Adds a constant.</summary>
     /// <param name="tensor">The constant; its name is the value name.</param>
     /// <returns>Its name.</returns>

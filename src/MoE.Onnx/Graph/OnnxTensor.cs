@@ -27,6 +27,12 @@ public sealed class OnnxTensor
 
     internal IProtoPayload Data { get; }
 
+    /// <summary>The tensor of a weight source whose bytes these are, from <see cref="OriginStart"/> on; null where they are made or rearranged.</summary>
+    internal string? Origin { get; init; }
+
+    /// <summary>In bytes.</summary>
+    internal long OriginStart { get; init; }
+
     /// <summary>A tensor over values that the caller keeps unchanged until the model is written; they are not copied.</summary>
     /// <typeparam name="T">float, byte, sbyte, int, long, bool or Half.</typeparam>
     /// <param name="name">Value name.</param>
@@ -56,4 +62,7 @@ public sealed class OnnxTensor
         ArgumentOutOfRangeException.ThrowIfNegative(byteLength);
         return new OnnxTensor(name, type, shape, new DeferredPayload(byteLength, write));
     }
+
+    /// <summary>The same tensor with its origin told.</summary>
+    internal OnnxTensor From(string origin, long start) => new(Name, Type, Shape, Data) { Origin = origin, OriginStart = start };
 }

@@ -4,4 +4,8 @@ namespace MoE.Onnx;
 /// <param name="Name">Value name.</param>
 /// <param name="Type">Element type.</param>
 /// <param name="Shape">Dimensions; empty: a scalar.</param>
-public sealed record OnnxValueInfo(string Name, OnnxElementType Type, IReadOnlyList<OnnxDim> Shape);
+public sealed record OnnxValueInfo(string Name, OnnxElementType Type, IReadOnlyList<OnnxDim> Shape)
+{
+    /// <summary>The value is a sequence of such tensors, as a <c>Loop</c> may carry it.</summary>
+    public bool IsSequence { get; init; }
+}

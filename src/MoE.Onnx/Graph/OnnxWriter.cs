@@ -3,6 +3,9 @@ namespace MoE.Onnx;
 /// <summary>Writes models as ONNX files. Equal models give equal bytes.</summary>
 public static class OnnxWriter
 {
+    /// <summary>What the file of external data has after the model's name.</summary>
+    internal const string DataSuffix = ".data";
+
     private const long AutomaticThreshold = 1024;
 
     /// <summary>Writes a model with all its data to a stream.</summary>
@@ -47,7 +50,7 @@ public static class OnnxWriter
         long? threshold = options.ExternalDataThreshold ?? (message.Length > limit ? AutomaticThreshold : null);
         if (threshold is { } bytes)
         {
-            var data = new OnnxDataFile(Path.GetFileName(path) + ".data", model, bytes);
+            var data = new OnnxDataFile(Path.GetFileName(path) + DataSuffix, model, bytes);
             if (!data.IsEmpty)
             {
                 message = new OnnxEncoder(data.Name, data.Offsets).Model(model);
@@ -65,16 +68,28 @@ public static class OnnxWriter
 
     private static void WritePair(ProtoMessage message, OnnxDataFile data, string path)
     {
-        using var dataFile = new ReplacementFile(path + ".data");
+        using var dataFile = new ReplacementFile(path + DataSuffix);
         data.CopyTo(dataFile.Stream);
         using var modelFile = new ReplacementFile(path);
         message.CopyTo(modelFile.Stream);
         modelFile.Complete();
         dataFile.Complete();
+        Publish(modelFile.Temporary, dataFile.Temporary, path);
+    }
+
+    /// <summary>Gives complete files their names. A model already there is set aside first, so that it is never seen with the other's data.</summary>
+    internal static void Publish(string model, string? data, string path)
+    {
+        if (data is null)
+        {
+            File.Move(model, path, overwrite: true);
+            return;
+        }
+
         string? old = SetAside(path);
         try
         {
-            dataFile.Commit();
+            File.Move(data, path + DataSuffix, overwrite: true);
         }
         catch
         {
@@ -84,11 +99,11 @@ public static class OnnxWriter
 
         try
         {
-            modelFile.Commit();
+            File.Move(model, path, overwrite: true);
         }
         catch
         {
-            File.Delete(path + ".data");
+            File.Delete(path + DataSuffix);
             throw;
         }
         finally

@@ -16,6 +16,9 @@ internal sealed class ReplacementFile : IDisposable
 
     public FileStream Stream { get; }
 
+    /// <summary>Where the bytes lie until the file has its name.</summary>
+    public string Temporary => _temporary;
+
     /// <summary>A fresh hidden name in the same folder, so that renaming is atomic.</summary>
     public static string TemporaryName(string path)
     {

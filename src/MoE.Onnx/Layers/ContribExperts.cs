@@ -53,7 +53,7 @@ internal static class ContribExperts
             return Operator(g, spec, tensors, tokens, logs, normalize: true, name);
         }
 
-        string sum = c.Op("ReduceSum", "weight_sum", [routing.Unscaled, g.List(1)]);
+        string sum = c.Reduce("ReduceSum", "weight_sum", routing.Unscaled, 1, keep: true);
         // All weights zero: what the operator makes of a row of -infinity is nowhere said; any finite logits will do, the row is multiplied by zero.
         string zero = c.Op("Equal", "sum_is_zero", [sum, g.Scalar(0f)]);
         string guarded = c.Op("Where", "guarded", [zero, g.Scalar(1f), routing.Unscaled]);

@@ -42,14 +42,25 @@ internal static class ExpertGraph
             case Activation.Relu:
                 return g.Op("Relu", "activated", [x]);
             case Activation.Gelu:
-                return g.Op("Gelu", "activated", [x]);
+                return g.Opset < 20 ? Half(g, x, g.Op("Erf", "error_function", [g.Op("Mul", "scaled", [x, g.Scalar(MathF.Sqrt(0.5f))])])) : g.Op("Gelu", "activated", [x]);
             case Activation.GeluTanh:
-                return g.Op("Gelu", "activated", [x], OnnxAttribute.Text("approximate", "tanh"));
+                return g.Opset < 20 ? Half(g, x, TanhOfCubic(g, x)) : g.Op("Gelu", "activated", [x], OnnxAttribute.Text("approximate", "tanh"));
             case Activation.Silu:
                 string slope = spec.Alpha == 1 ? x : g.Op("Mul", "sloped", [x, g.Scalar((float)spec.Alpha)]);
                 return g.Op("Mul", "activated", [x, g.Op("Sigmoid", "gating", [slope])]);
             default:
                 return x;
         }
+    }
+
+    // x (1 + y) / 2: how both forms of GELU end. The operator itself came with opset 20.
+    private static string Half(GraphScope g, string x, string y) =>
+        g.Op("Mul", "activated", [g.Op("Mul", "half", [x, g.Scalar(0.5f)]), g.Op("Add", "openness", [y, g.Scalar(1f)])]);
+
+    private static string TanhOfCubic(GraphScope g, string x)
+    {
+        string cube = g.Op("Mul", "cube", [g.Op("Mul", "square", [x, x]), x]);
+        string inner = g.Op("Add", "cubic", [x, g.Op("Mul", "cube_part", [cube, g.Scalar(0.044715f)])]);
+        return g.Op("Tanh", "tanh", [g.Op("Mul", "scaled", [inner, g.Scalar(MathF.Sqrt(2 / MathF.PI))])]);
     }
 }

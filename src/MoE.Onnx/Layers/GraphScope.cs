@@ -9,9 +9,10 @@ internal sealed class GraphScope
     private readonly string _prefix;
     private readonly HashSet<string> _constants = new(StringComparer.Ordinal);
 
-    public GraphScope(OnnxGraph graph)
+    public GraphScope(OnnxGraph graph, int opset)
     {
         Graph = graph;
+        Opset = opset;
         _root = this;
         _prefix = "";
     }
@@ -19,11 +20,15 @@ internal sealed class GraphScope
     private GraphScope(OnnxGraph graph, GraphScope root, string prefix)
     {
         Graph = graph;
+        Opset = root.Opset;
         _root = root;
         _prefix = prefix;
     }
 
     public OnnxGraph Graph { get; }
+
+    /// <summary>Version of the standard operators.</summary>
+    public int Opset { get; }
 
     /// <summary>The same graph, with another prefix.</summary>
     public GraphScope Under(string prefix) => new(Graph, _root, _prefix + prefix);
@@ -48,6 +53,15 @@ internal sealed class GraphScope
             Outputs = Array.ConvertAll(outputs, o => _prefix + o),
             Attributes = attributes.ToArray(),
         });
+
+    /// <summary>A reduction over one axis; its axes became an input with opset 18 (ReduceSum: 13).</summary>
+    public string Reduce(string type, string name, string input, long axis, bool keep)
+    {
+        var keepDims = OnnxAttribute.Int("keepdims", keep ? 1 : 0);
+        return Opset < 18 && type != "ReduceSum"
+            ? Op(type, name, [input], OnnxAttribute.Ints("axes", axis), keepDims)
+            : Op(type, name, [input, List(axis)], keepDims);
+    }
 
     public string Weight(OnnxTensor tensor) => _root.Graph.AddInitializer(tensor);
 

@@ -60,43 +60,68 @@ internal sealed class LayerTensors
         }, doubled);
     }
 
-    /// <summary>Tensors of one shape [E, F, K], rows in turn, as unsigned 8-bit numbers [E, n F, K], or two 4-bit ones to a byte [E, n F, K / 2], the first in the low half.</summary>
-    public OnnxTensor Numbers(string name, WeightFormat format, params string[] sources)
+    /// <summary>Vectors of one shape [E, F] as [E, n F'], their numbers in turn, filled up with zeros.</summary>
+    public OnnxTensor Vectors(string name, int count, params string[] sources)
     {
         int[] shape = _shapes[sources[0]];
+        return OnnxTensor.Deferred(name, OnnxElementType.Float32, (long)shape[0] * count * sources.Length * sizeof(float), target =>
+        {
+            float[] from = new float[shape[1]], to = new float[count * sources.Length];
+            for (int e = 0; e < shape[0]; e++)
+            {
+                for (int s = 0; s < sources.Length; s++)
+                {
+                    new SingleReader(Get(sources[s])).CopyTo(from, (long)e * from.Length);
+                    for (int i = 0; i < from.Length; i++) to[(i * sources.Length) + s] = from[i];
+                }
+
+                target.Write(MemoryMarshal.AsBytes(to.AsSpan()));
+            }
+        }, shape[0], (long)count * sources.Length);
+    }
+
+    /// <summary>
+    /// Tensors of one shape [E, F, K], rows in turn and filled up with zeros, as unsigned 8-bit numbers [E, n F', K'], or two 4-bit ones to a byte [E, n F', K' / 2], the first in the low half.
+    /// </summary>
+    public OnnxTensor Numbers(string name, WeightFormat format, int rows, int length, params string[] sources)
+    {
+        int experts = _shapes[sources[0]][0];
         bool nibbles = format == WeightFormat.Int4PerBlock;
-        int length = shape[2];
-        long bytes = nibbles ? length / 2 : length, rows = (long)shape[0] * shape[1] * sources.Length;
-        return OnnxTensor.Deferred(name, OnnxElementType.UInt8, rows * bytes, target => EachRow(format, sources, (numbers, _) =>
+        long bytes = nibbles ? length / 2 : length, all = (long)experts * rows * sources.Length;
+        return OnnxTensor.Deferred(name, OnnxElementType.UInt8, all * bytes, target => EachRow(format, rows, length, sources, (numbers, _) =>
         {
             byte[] packed = new byte[bytes];
             for (int i = 0; i < packed.Length; i++) packed[i] = nibbles ? (byte)((numbers[2 * i] + 8) | ((numbers[2 * i + 1] + 8) << 4)) : (byte)(numbers[i] + 128);
             target.Write(packed);
-        }), [shape[0], (long)shape[1] * sources.Length, bytes]);
+        }), [experts, (long)rows * sources.Length, bytes]);
     }
 
-    /// <summary>The scales of <see cref="Numbers"/>: [E, n F, K / 32], or [E, n F] per row.</summary>
-    public OnnxTensor Scales(string name, WeightFormat format, params string[] sources)
+    /// <summary>The scales of <see cref="Numbers"/>: [E, n F', K' / 32], or [E, n F'] per row.</summary>
+    public OnnxTensor Scales(string name, WeightFormat format, int rows, int length, params string[] sources)
     {
-        int[] shape = _shapes[sources[0]];
-        long perRow = WeightQuantizer.ScaleCount(format, shape[2]), rows = (long)shape[0] * shape[1] * sources.Length;
-        long[] dims = format == WeightFormat.Int8PerRow ? [shape[0], (long)shape[1] * sources.Length] : [shape[0], (long)shape[1] * sources.Length, perRow];
-        return OnnxTensor.Deferred(name, OnnxElementType.Float32, rows * perRow * sizeof(float), target => EachRow(format, sources, (_, scales) => target.Write(MemoryMarshal.AsBytes(scales.AsSpan()))), dims);
+        int experts = _shapes[sources[0]][0];
+        long perRow = WeightQuantizer.ScaleCount(format, length), all = (long)experts * rows * sources.Length;
+        long[] dims = format == WeightFormat.Int8PerRow ? [experts, (long)rows * sources.Length] : [experts, (long)rows * sources.Length, perRow];
+        return OnnxTensor.Deferred(name, OnnxElementType.Float32, all * perRow * sizeof(float), target => EachRow(format, rows, length, sources, (_, scales) => target.Write(MemoryMarshal.AsBytes(scales.AsSpan()))), dims);
     }
 
-    private void EachRow(WeightFormat format, string[] sources, Action<sbyte[], float[]> write)
+    private void EachRow(WeightFormat format, int rows, int length, string[] sources, Action<sbyte[], float[]> write)
     {
         int[] shape = _shapes[sources[0]];
-        float[] row = new float[shape[2]];
-        sbyte[] numbers = new sbyte[row.Length];
-        float[] scales = new float[WeightQuantizer.ScaleCount(format, row.Length)];
-        for (long r = 0; r < (long)shape[0] * shape[1]; r++)
+        float[] row = new float[length];
+        sbyte[] numbers = new sbyte[length];
+        float[] scales = new float[WeightQuantizer.ScaleCount(format, length)];
+        for (int e = 0; e < shape[0]; e++)
         {
-            foreach (string source in sources)
+            for (int r = 0; r < rows; r++)
             {
-                new SingleReader(Get(source)).CopyTo(row, r * row.Length);
-                WeightQuantizer.Quantize(format, row, numbers, scales);
-                write(numbers, scales);
+                foreach (string source in sources)
+                {
+                    Array.Clear(row);
+                    if (r < shape[1]) new SingleReader(Get(source)).CopyTo(row.AsSpan(0, shape[2]), (((long)e * shape[1]) + r) * shape[2]);
+                    WeightQuantizer.Quantize(format, row, numbers, scales);
+                    write(numbers, scales);
+                }
             }
         }
     }
@@ -104,9 +129,10 @@ internal sealed class LayerTensors
     private OnnxTensor Part(string name, string source, long start, int[] shape)
     {
         long count = Count(shape);
-        return OnnxTensor.Deferred(name, OnnxElementType.Float32, count * sizeof(float),
+        var tensor = OnnxTensor.Deferred(name, OnnxElementType.Float32, count * sizeof(float),
             target => new SingleReader(Get(source)).CopyTo(target, start, count),
             [.. shape.Select(static s => (long)s)]);
+        return Get(source).Type == WeightType.Float32 ? tensor.From(source, start * sizeof(float)) : tensor;
     }
 
     private WeightTensor Get(string name) => _source.TryGet(name, out var tensor) && tensor.Shape.SequenceEqual(_shapes[name])

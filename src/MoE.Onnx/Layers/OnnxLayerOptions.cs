@@ -9,6 +9,9 @@ public sealed record OnnxLayerOptions
     /// </summary>
     public bool RoutingOutputs { get; init; } = true;
 
+    /// <summary>Version of the standard operators, <see cref="OnnxOpset.Oldest"/>..<see cref="OnnxOpset.Newest"/>.</summary>
+    public int Opset { get; init; } = OnnxOpset.Newest;
+
     /// <summary>How <see cref="OnnxLayerForm.Quantized"/> holds the experts' weights: a format with integers. Other forms hold single precision.</summary>
     public WeightFormat Format { get; init; } = WeightFormat.Int8PerBlock;
 

@@ -11,7 +11,7 @@ namespace MoE.Onnx;
 /// </remarks>
 /// <example><code>
 /// OnnxLayerWriter.Write(spec, weights, OnnxLayerForm.Portable, "layer.onnx");
-/// using var engine = OnnxMoEEngine.Load("layer.onnx");
+/// using var engine = OnnxMoELayer.Load("layer.onnx");
 /// engine.Forward(tokens, output);
 /// </code></example>
 public static class OnnxLayerWriter
@@ -29,7 +29,7 @@ public static class OnnxLayerWriter
         var reasons = RouterGraph.Refusals(spec.Router, "router.").Concat(LayerRefusals(spec));
         return form switch
         {
-            OnnxLayerForm.Portable => [.. reasons],
+            OnnxLayerForm.Portable or OnnxLayerForm.Loop => [.. reasons],
             OnnxLayerForm.Contrib => [.. reasons, .. ContribExperts.Refusals(spec)],
             OnnxLayerForm.Quantized => [.. reasons, .. QuantizedExperts.Refusals(spec)],
             _ => throw new ArgumentOutOfRangeException(nameof(form), form, "must be a defined form"),
@@ -55,13 +55,13 @@ public static class OnnxLayerWriter
     public static OnnxModel Build(MoELayerSpec spec, IWeightSource weights, OnnxLayerForm form, OnnxLayerOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(weights);
-        var refusals = Refusals(spec, form);
-        if (refusals.Count > 0) throw new OnnxExportException(refusals);
         options ??= new OnnxLayerOptions();
+        SpecProblem[] refusals = [.. Refusals(spec, form), .. OnnxOpset.Refusals(options.Opset)];
+        if (refusals.Length > 0) throw new OnnxExportException(refusals);
         if (form == OnnxLayerForm.Quantized) _ = WeightQuantizer.ScaleCount(options.Format, 1);
         var tensors = new LayerTensors(WeightNames.Of(spec), weights);
         var graph = new OnnxGraph("moe_layer");
-        var g = new GraphScope(graph);
+        var g = new GraphScope(graph, options.Opset);
         graph.AddInput(OnnxNames.Tokens, OnnxElementType.Float32, Tokens, spec.Width);
         string logits = RouterGraph.Logits(g, spec.Router, tensors, OnnxNames.Tokens);
         string routedName = spec.Shared is null ? OnnxNames.Output : "routed";
@@ -81,6 +81,7 @@ public static class OnnxLayerWriter
             {
                 OnnxLayerForm.Contrib => ContribExperts.Write(g, spec, tensors, OnnxNames.Tokens, logits, routing, routedName),
                 OnnxLayerForm.Quantized => QuantizedExperts.Write(g, spec, tensors, options, OnnxNames.Tokens, logits, routing, routedName),
+                OnnxLayerForm.Loop => LoopExperts.Write(g, spec, tensors, OnnxNames.Tokens, routing, routedName),
                 _ => PortableExperts.Write(g, spec, tensors, OnnxNames.Tokens, routing, routedName),
             };
         }
@@ -89,8 +90,8 @@ public static class OnnxLayerWriter
             g.Op("Add", OnnxNames.Output, [routed, SharedExpertGraph.Write(g, spec, shared, tensors, OnnxNames.Tokens)]);
         graph.AddOutput(OnnxNames.Output, OnnxElementType.Float32, Tokens, spec.Width);
         if (options.RoutingOutputs) AddRoutingOutputs(graph, spec.Router);
-        var model = new OnnxModel(graph);
-        if (form != OnnxLayerForm.Portable) model.OpsetImports[ContribExperts.Domain] = 1;
+        var model = OnnxOpset.Model(graph, options.Opset);
+        if (form is OnnxLayerForm.Contrib or OnnxLayerForm.Quantized) model.OpsetImports[ContribExperts.Domain] = 1;
         model.Metadata[OnnxNames.LayerSpec] = spec.ToJson();
         return model;
     }

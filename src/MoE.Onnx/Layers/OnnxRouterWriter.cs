@@ -10,18 +10,19 @@ public static class OnnxRouterWriter
     /// <param name="weights">
     /// <see cref="WeightNames.Router"/> [E, D], which also tells D; <see cref="WeightNames.RouterBias"/> [E] if present; <see cref="WeightNames.SelectionBias"/> [E] where the spec uses it. Others are ignored.
     /// </param>
+    /// <param name="opset">Version of the standard operators, <see cref="OnnxOpset.Oldest"/>..<see cref="OnnxOpset.Newest"/>.</param>
     /// <exception cref="SpecException">The spec has problems of its own.</exception>
     /// <exception cref="OnnxExportException">The router cannot be expressed; every reason is named.</exception>
     /// <exception cref="ArgumentException">Tensors are missing, misshapen or not finite; all of them are named.</exception>
-    public static OnnxModel Build(RouterSpec spec, IWeightSource weights)
+    public static OnnxModel Build(RouterSpec spec, IWeightSource weights, int opset = OnnxOpset.Newest)
     {
         ArgumentNullException.ThrowIfNull(weights);
-        return Build(spec, weights, weights.TryGet(WeightNames.RouterBias, out _));
+        return Build(spec, weights, weights.TryGet(WeightNames.RouterBias, out _), opset);
     }
 
     /// <summary>Writes a router to a file, which appears only when complete.</summary>
     /// <param name="spec">The router.</param>
-    /// <param name="weights">As for <see cref="Build(RouterSpec, IWeightSource)"/>.</param>
+    /// <param name="weights">As for <see cref="Build(RouterSpec, IWeightSource, int)"/>.</param>
     /// <param name="path">The file; replaced if present.</param>
     /// <exception cref="SpecException">The spec has problems of its own.</exception>
     /// <exception cref="OnnxExportException">The router cannot be expressed; every reason is named.</exception>
@@ -29,11 +30,11 @@ public static class OnnxRouterWriter
     /// <exception cref="IOException">The file cannot be written.</exception>
     public static void Write(RouterSpec spec, IWeightSource weights, string path) => OnnxWriter.Write(Build(spec, weights), path);
 
-    internal static OnnxModel Build(RouterSpec spec, IWeightSource weights, bool bias)
+    internal static OnnxModel Build(RouterSpec spec, IWeightSource weights, bool bias, int opset = OnnxOpset.Newest)
     {
         ArgumentNullException.ThrowIfNull(spec);
         spec.Checked();
-        SpecProblem[] refusals = [.. RouterGraph.Refusals(spec, "")];
+        SpecProblem[] refusals = [.. RouterGraph.Refusals(spec, ""), .. OnnxOpset.Refusals(opset)];
         if (refusals.Length > 0) throw new OnnxExportException(refusals);
         int width = weights.TryGet(WeightNames.Router, out var scorer) && scorer.Shape is [_, var d] ? d : 0;
         var expected = new List<(string, int[])> { (WeightNames.Router, [spec.Experts, width]) };
@@ -41,11 +42,11 @@ public static class OnnxRouterWriter
         if (spec.UsesSelectionBias) expected.Add((WeightNames.SelectionBias, [spec.Experts]));
         var tensors = new LayerTensors(expected, weights);
         var graph = new OnnxGraph("moe_router");
-        var g = new GraphScope(graph);
+        var g = new GraphScope(graph, opset);
         graph.AddInput(OnnxNames.Tokens, OnnxElementType.Float32, "T", width);
         RouterGraph.Write(g, spec, tensors, RouterGraph.Logits(g, spec, tensors, OnnxNames.Tokens));
         OnnxLayerWriter.AddRoutingOutputs(graph, spec);
-        var model = new OnnxModel(graph);
+        var model = OnnxOpset.Model(graph, opset);
         model.Metadata[OnnxNames.RouterSpec] = spec.ToJson();
         return model;
     }

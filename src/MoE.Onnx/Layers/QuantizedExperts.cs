@@ -2,7 +2,7 @@ namespace MoE.Onnx;
 
 /// <summary>
 /// The routed experts as <c>com.microsoft::QMoE</c>: 8-bit or 4-bit weights. The operator takes the k largest of its router input and gathers the weights from another input, so it serves every router: the chosen experts get
-/// a finite number there, all others -infinity.
+/// a finite number there, all others -infinity. Experts whose width is no multiple of the block are filled up with hidden numbers that are zero, whatever the activation.
 /// </summary>
 internal static class QuantizedExperts
 {
@@ -12,7 +12,6 @@ internal static class QuantizedExperts
         // Negative weights are given, and left out all the same.
         foreach (var problem in ContribExperts.Refusals(spec)) yield return problem with { Rule = problem.Rule.Replace("::MoE", "::QMoE", StringComparison.Ordinal) };
         if (spec.Width % WeightQuantizer.BlockSize != 0) yield return new SpecProblem("width", spec.Width.ToString(System.Globalization.CultureInfo.InvariantCulture), "must be a multiple of 32, the block of com.microsoft::QMoE");
-        if (spec.Expert.Width % WeightQuantizer.BlockSize != 0) yield return new SpecProblem("expert.width", spec.Expert.Width.ToString(System.Globalization.CultureInfo.InvariantCulture), "must be a multiple of 32, the block of com.microsoft::QMoE");
     }
 
     /// <summary>The routed part of the layer.</summary>
@@ -40,11 +39,12 @@ internal static class QuantizedExperts
     {
         bool glu = spec.Expert.Form == ExpertForm.Glu;
         var format = options.Format;
+        int width = spec.Width, inner = (spec.Expert.Width + WeightQuantizer.BlockSize - 1) / WeightQuantizer.BlockSize * WeightQuantizer.BlockSize;
         string[] first = glu ? [WeightNames.ExpertGate, WeightNames.ExpertUp] : [WeightNames.ExpertUp];
-        string firstBias = "", secondBias = "";
+        string firstName = glu ? "experts.gate_up" : "experts.up", firstBias = "", secondBias = "";
         if (spec.Expert.Biases)
         {
-            firstBias = g.Weight(glu ? tensors.Interleaved("experts.gate_up_bias", WeightNames.ExpertGateBias, WeightNames.ExpertUpBias) : tensors.Whole(WeightNames.ExpertUpBias));
+            firstBias = g.Weight(tensors.Vectors(firstName + "_bias", inner, glu ? [WeightNames.ExpertGateBias, WeightNames.ExpertUpBias] : [WeightNames.ExpertUpBias]));
             secondBias = g.Weight(tensors.Whole(WeightNames.ExpertDownBias));
         }
 
@@ -55,8 +55,8 @@ internal static class QuantizedExperts
         List<string> inputs =
         [
             tokens, logits,
-            g.Weight(tensors.Numbers(glu ? "experts.gate_up.numbers" : "experts.up.numbers", format, first)), g.Weight(tensors.Scales(glu ? "experts.gate_up.scales" : "experts.up.scales", format, first)), firstBias,
-            g.Weight(tensors.Numbers("experts.down.numbers", format, WeightNames.ExpertDown)), g.Weight(tensors.Scales("experts.down.scales", format, WeightNames.ExpertDown)), secondBias,
+            g.Weight(tensors.Numbers(firstName + ".numbers", format, inner, width, first)), g.Weight(tensors.Scales(firstName + ".scales", format, inner, width, first)), firstBias,
+            g.Weight(tensors.Numbers("experts.down.numbers", format, width, inner, WeightNames.ExpertDown)), g.Weight(tensors.Scales("experts.down.scales", format, width, inner, WeightNames.ExpertDown)), secondBias,
         ];
         // Inputs 8 to 13 are a third matrix and zero points, 14 the weights.
         if (weights.Length > 0) inputs.AddRange(["", "", "", "", "", "", weights]);

@@ -119,7 +119,7 @@ internal sealed class RouterGraph
         int size = _spec.Experts / limit.Count;
         string grouped = _g.Op("Reshape", "grouped", [choice, _g.List(-1, limit.Count, size)]);
         string counted = limit.Score is GroupScore.Max or GroupScore.Sum ? grouped : TopK(grouped, limit.Score == GroupScore.SumOfTopTwo ? 2 : k / limit.Keep, "group_top").Values;
-        string best = _g.Op(limit.Score == GroupScore.Max ? "ReduceMax" : "ReduceSum", "group_scores", [counted, _g.List(2)], OnnxAttribute.Int("keepdims", 0));
+        string best = _g.Reduce(limit.Score == GroupScore.Max ? "ReduceMax" : "ReduceSum", "group_scores", counted, 2, keep: false);
         string kept = TopK(best, limit.Keep, "group_kept").Indices;
         string none = _g.Op("ConstantOfShape", "group_none", [_g.Op("Shape", "group_shape", [best])]);
         string ones = _g.Op("ConstantOfShape", "group_ones", [_g.Op("Shape", "group_kept_shape", [kept])], OnnxAttribute.Tensor("value", OnnxTensor.Create<float>("", new[] { 1f }, 1)));
@@ -157,12 +157,11 @@ internal sealed class RouterGraph
 
     private string Norm(string weights)
     {
-        string axis = _g.List(1);
-        if (_spec.Weigh.Normalization == WeightNormalization.Sum) return _g.Op("ReduceSum", "norm", [weights, axis]);
-        if (_spec.Weigh.P == 1) return _g.Op("ReduceL1", "norm", [weights, axis]);
-        if (_spec.Weigh.P == 2) return _g.Op("ReduceL2", "norm", [weights, axis]);
+        if (_spec.Weigh.Normalization == WeightNormalization.Sum) return _g.Reduce("ReduceSum", "norm", weights, 1, keep: true);
+        if (_spec.Weigh.P == 1) return _g.Reduce("ReduceL1", "norm", weights, 1, keep: true);
+        if (_spec.Weigh.P == 2) return _g.Reduce("ReduceL2", "norm", weights, 1, keep: true);
         string powers = _g.Op("Pow", "powers", [_g.Op("Abs", "magnitudes", [weights]), _g.Scalar((float)_spec.Weigh.P)]);
-        return _g.Op("Pow", "norm", [_g.Op("ReduceSum", "powers_sum", [powers, axis]), _g.Scalar((float)(1 / _spec.Weigh.P))]);
+        return _g.Op("Pow", "norm", [_g.Reduce("ReduceSum", "powers_sum", powers, 1, keep: true), _g.Scalar((float)(1 / _spec.Weigh.P))]);
     }
 
     private static long[] Iota(int count)

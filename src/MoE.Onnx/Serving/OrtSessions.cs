@@ -18,6 +18,27 @@ internal static class OrtSessions
         return Open(options, o => new InferenceSession(model, o));
     }
 
+    /// <summary>Opens a model whose large initializers lie in memory of ours.</summary>
+    public static InferenceSession Open(OnnxModel model, WeightMemory memory, OnnxEngineOptions? options)
+    {
+        // The file of external data must exist, but nobody reads it where every one of its tensors is given. It goes with the folder once the session is open.
+        string folder = Directory.CreateTempSubdirectory("moe-onnx-").FullName;
+        try
+        {
+            string path = Path.Combine(folder, "layer.onnx");
+            memory.Write(model, path);
+            return Open(options, o =>
+            {
+                memory.AddTo(o);
+                return new InferenceSession(path, o);
+            });
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
     /// <summary>The text under a metadata key.</summary>
     /// <exception cref="InvalidDataException">The key is absent.</exception>
     public static string Metadata(InferenceSession session, string key, string what) =>
@@ -47,9 +68,15 @@ internal static class OrtSessions
         ArgumentOutOfRangeException.ThrowIfNegative(options.IntraOpThreads, nameof(options));
         try
         {
+            OrtVersion.Require(OrtVersion.Loaded);
             using var session = new SessionOptions { IntraOpNumThreads = options.IntraOpThreads };
+            if (!options.Prepacking) session.AddSessionConfigEntry("session.disable_prepacking", "1");
             if (!options.Spinning) session.AddSessionConfigEntry("session.intra_op.allow_spinning", "0");
             return open(session);
+        }
+        catch (Exception e) when (OrtVersion.IsTooOld(e))
+        {
+            throw new NotSupportedException($"The native library onnxruntime is too old: {e.GetBaseException().Message} It must be {OrtVersion.Oldest} or later; reference a newer Microsoft.ML.OnnxRuntime (or one of its variants) in the application.", e);
         }
         catch (OnnxRuntimeException e)
         {

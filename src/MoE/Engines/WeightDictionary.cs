@@ -1,9 +1,10 @@
+using System.Buffers;
 using System.Runtime.InteropServices;
 
 namespace MoE;
 
 /// <summary>Weights held in managed arrays.</summary>
-public sealed class WeightDictionary : IWeightSource
+public sealed class WeightDictionary : IPinnableWeightSource
 {
     private readonly Dictionary<string, (float[] Values, int[] Shape)> _tensors = new(StringComparer.Ordinal);
 
@@ -26,6 +27,11 @@ public sealed class WeightDictionary : IWeightSource
             throw new ArgumentException($"name = {name}: is already present", nameof(name));
         return this;
     }
+
+    /// <inheritdoc/>
+    public MemoryHandle Pin(string name) => _tensors.TryGetValue(name, out var t)
+        ? new Memory<float>(t.Values).Pin()
+        : throw new ArgumentException($"name = {name}: is not present", nameof(name));
 
     /// <inheritdoc/>
     public bool TryGet(string name, out WeightTensor tensor)

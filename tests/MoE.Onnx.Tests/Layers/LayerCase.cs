@@ -23,7 +23,7 @@ internal sealed class LayerCase
     }
 
     /// <summary>The forms that hold single precision.</summary>
-    public static OnnxLayerForm[] SingleForms { get; } = [OnnxLayerForm.Portable, OnnxLayerForm.Contrib];
+    public static OnnxLayerForm[] SingleForms { get; } = [OnnxLayerForm.Portable, OnnxLayerForm.Loop, OnnxLayerForm.Contrib];
 
     public MoELayerSpec Spec { get; }
 
@@ -52,10 +52,10 @@ internal sealed class LayerCase
     public float[] Tokens(int count, int seed = 2) => Values(new Random(seed), count * Spec.Width, 1);
 
     /// <summary>Runs the form and compares output and routing with the reference, on the tolerances of the conformance suite.</summary>
-    public void Check(OnnxLayerForm form, int tokens, bool routingOutputs = true, int seed = 2)
+    public void Check(OnnxLayerForm form, int tokens, bool routingOutputs = true, int seed = 2, int opset = OnnxOpset.Newest)
     {
-        byte[] model = OnnxWriter.ToBytes(OnnxLayerWriter.Build(Spec, Weights, form, new OnnxLayerOptions { RoutingOutputs = routingOutputs }));
-        using var engine = OnnxMoEEngine.Load(model, new OnnxEngineOptions { IntraOpThreads = 1 });
+        byte[] model = OnnxWriter.ToBytes(OnnxLayerWriter.Build(Spec, Weights, form, new OnnxLayerOptions { RoutingOutputs = routingOutputs, Opset = opset }));
+        using var engine = OnnxMoELayer.Load(model, new OnnxEngineOptions { IntraOpThreads = 1 });
         using var reference = new ReferenceLayer(Spec, Weights);
         float[] x = Tokens(tokens, seed), actual = new float[x.Length], expected = new float[x.Length];
         reference.Forward(x, expected);

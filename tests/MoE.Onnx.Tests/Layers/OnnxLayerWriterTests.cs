@@ -3,7 +3,7 @@ namespace MoE.Onnx.Tests;
 /// <summary>Written layers, run by ONNX Runtime, against the managed reference.</summary>
 public class OnnxLayerWriterTests
 {
-    public static TheoryData<OnnxLayerForm> Forms => [OnnxLayerForm.Portable, OnnxLayerForm.Contrib];
+    public static TheoryData<OnnxLayerForm> Forms => [OnnxLayerForm.Portable, OnnxLayerForm.Loop, OnnxLayerForm.Contrib];
 
     [Theory]
     [InlineData(5, 2, 7, 9, 11)]
@@ -17,6 +17,7 @@ public class OnnxLayerWriterTests
     {
         var layer = new LayerCase(LayerCase.Layer(experts, k, width, inner));
         layer.Check(OnnxLayerForm.Portable, tokens);
+        layer.Check(OnnxLayerForm.Loop, tokens);
         layer.Check(OnnxLayerForm.Contrib, tokens);
     }
 
@@ -29,6 +30,7 @@ public class OnnxLayerWriterTests
     {
         var layer = new LayerCase(LayerCase.Layer());
         layer.Check(OnnxLayerForm.Portable, tokens);
+        layer.Check(OnnxLayerForm.Loop, tokens);
         layer.Check(OnnxLayerForm.Contrib, tokens);
     }
 
@@ -126,7 +128,7 @@ public class OnnxLayerWriterTests
         spec = spec with { Router = spec.Router with { Select = new TopKSelection { K = 2, UsesBias = true } } };
         var layer = new LayerCase(spec).With(WeightNames.SelectionBias, [0, 9, 0, 9, 0, 0]);
         using var reference = new ReferenceLayer(spec, layer.Weights);
-        using var engine = OnnxMoEEngine.Create(spec, layer.Weights, form);
+        using var engine = OnnxMoELayer.Create(spec, layer.Weights, form);
         float[] x = layer.Tokens(20), expected = new float[x.Length], actual = new float[x.Length];
         reference.Forward(x, expected);
         var routing = engine.ForwardAndRoute(x, actual);
@@ -155,8 +157,8 @@ public class OnnxLayerWriterTests
         OnnxLayerWriter.Write(layer.Spec, layer.Weights, form, folder["inside.onnx"]);
         OnnxWriter.Write(OnnxLayerWriter.Build(layer.Spec, layer.Weights, form), folder["beside.onnx"], new OnnxWriteOptions { ExternalDataThreshold = 1024 });
         Assert.Equal(["beside.onnx", "beside.onnx.data", "inside.onnx"], folder.Files);
-        using var inside = OnnxMoEEngine.Load(folder["inside.onnx"]);
-        using var beside = OnnxMoEEngine.Load(folder["beside.onnx"]);
+        using var inside = OnnxMoELayer.Load(folder["inside.onnx"]);
+        using var beside = OnnxMoELayer.Load(folder["beside.onnx"]);
         float[] x = layer.Tokens(9), a = new float[x.Length], b = new float[x.Length];
         inside.Forward(x, a);
         beside.Forward(x, b);
@@ -168,7 +170,7 @@ public class OnnxLayerWriterTests
     public void The_spec_travels_with_the_model(OnnxLayerForm form)
     {
         var spec = LayerCase.Layer() with { Shared = new SharedExpertSpec { Width = 4, SigmoidGate = true } };
-        using var engine = OnnxMoEEngine.Create(spec, new LayerCase(spec).Weights, form);
+        using var engine = OnnxMoELayer.Create(spec, new LayerCase(spec).Weights, form);
         Assert.Equal(spec, engine.Spec);
     }
 

@@ -135,7 +135,7 @@ public class RouterExtremesTests
             .With(WeightNames.RouterBias, [0, 0, 500, 500])
             .With(WeightNames.SelectionBias, [9, 9, 0, 0]);
         layer.Check(form, 3);
-        using var engine = OnnxMoEEngine.Create(spec, layer.Weights, form);
+        using var engine = OnnxMoELayer.Create(spec, layer.Weights, form);
         var y = new float[7];
         var routing = (TopKRouting)engine.ForwardAndRoute(layer.Tokens(1), y);
         Assert.Equal([0, 1], routing.ExpertIds.ToArray());

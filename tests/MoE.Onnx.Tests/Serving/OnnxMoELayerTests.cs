@@ -1,11 +1,11 @@
 namespace MoE.Onnx.Tests;
 
-public class OnnxMoEEngineTests
+public class OnnxMoELayerTests
 {
     private static readonly OnnxEngineOptions OneThread = new() { IntraOpThreads = 1 };
 
-    private static OnnxMoEEngine Engine(LayerCase layer, OnnxLayerForm form = OnnxLayerForm.Portable, OnnxEngineOptions? options = null) =>
-        OnnxMoEEngine.Create(layer.Spec, layer.Weights, form, options ?? OneThread);
+    private static OnnxMoELayer Engine(LayerCase layer, OnnxLayerForm form = OnnxLayerForm.Portable, OnnxEngineOptions? options = null) =>
+        OnnxMoELayer.Create(layer.Spec, layer.Weights, form, options ?? OneThread);
 
     public static TheoryData<OnnxEngineOptions> Options =>
     [
@@ -94,7 +94,7 @@ public class OnnxMoEEngineTests
     {
         var layer = new LayerCase(LayerCase.Layer());
         byte[] model = OnnxWriter.ToBytes(OnnxLayerWriter.Build(layer.Spec, layer.Weights, OnnxLayerForm.Contrib));
-        using var loaded = OnnxMoEEngine.Load(model, OneThread);
+        using var loaded = OnnxMoELayer.Load(model, OneThread);
         using var created = Engine(layer);
         float[] x = layer.Tokens(21);
         LayerCase.RoutingsAreEqual((TopKRouting)created.Route(x), (TopKRouting)loaded.Route(x));
@@ -120,7 +120,7 @@ public class OnnxMoEEngineTests
     public void A_model_without_routing_outputs_says_so()
     {
         var layer = new LayerCase(LayerCase.Layer());
-        using var engine = OnnxMoEEngine.Load(OnnxWriter.ToBytes(OnnxLayerWriter.Build(layer.Spec, layer.Weights, OnnxLayerForm.Contrib, new OnnxLayerOptions { RoutingOutputs = false })));
+        using var engine = OnnxMoELayer.Load(OnnxWriter.ToBytes(OnnxLayerWriter.Build(layer.Spec, layer.Weights, OnnxLayerForm.Contrib, new OnnxLayerOptions { RoutingOutputs = false })));
         Assert.False(engine.HasRouting);
         Assert.Contains("RoutingOutputs", Assert.Throws<NotSupportedException>(() => engine.Route(new float[7])).Message, StringComparison.Ordinal);
         Assert.Throws<NotSupportedException>(() => engine.ForwardAndRoute(new float[7], new float[7]));
@@ -178,13 +178,13 @@ public class OnnxMoEEngineTests
     public void Files_that_are_not_our_layers_are_refused()
     {
         using var folder = new TestFolder();
-        Assert.Throws<FileNotFoundException>(() => OnnxMoEEngine.Load(folder["none.onnx"]));
-        Assert.Throws<ArgumentException>(() => OnnxMoEEngine.Load(""));
-        Assert.Contains("refuses the model", Assert.Throws<InvalidDataException>(() => OnnxMoEEngine.Load([1, 2, 3])).Message, StringComparison.Ordinal);
-        Assert.Throws<InvalidDataException>(() => OnnxMoEEngine.Load(Array.Empty<byte>()));
-        Assert.Contains("moe.layer", Assert.Throws<InvalidDataException>(() => OnnxMoEEngine.Load(OnnxWriter.ToBytes(TestModels.Affine()))).Message, StringComparison.Ordinal);
+        Assert.Throws<FileNotFoundException>(() => OnnxMoELayer.Load(folder["none.onnx"]));
+        Assert.Throws<ArgumentException>(() => OnnxMoELayer.Load(""));
+        Assert.Contains("refuses the model", Assert.Throws<InvalidDataException>(() => OnnxMoELayer.Load([1, 2, 3])).Message, StringComparison.Ordinal);
+        Assert.Throws<InvalidDataException>(() => OnnxMoELayer.Load(Array.Empty<byte>()));
+        Assert.Contains("moe.layer", Assert.Throws<InvalidDataException>(() => OnnxMoELayer.Load(OnnxWriter.ToBytes(TestModels.Affine()))).Message, StringComparison.Ordinal);
         Assert.Contains("moe.router", Assert.Throws<InvalidDataException>(() => OnnxGate.Load(OnnxWriter.ToBytes(TestModels.Affine()))).Message, StringComparison.Ordinal);
-        Assert.Throws<ArgumentOutOfRangeException>(() => OnnxMoEEngine.Load(OnnxWriter.ToBytes(TestModels.Affine()), new OnnxEngineOptions { IntraOpThreads = -1 }));
+        Assert.Throws<ArgumentOutOfRangeException>(() => OnnxMoELayer.Load(OnnxWriter.ToBytes(TestModels.Affine()), new OnnxEngineOptions { IntraOpThreads = -1 }));
     }
 
     [Fact]
@@ -193,7 +193,7 @@ public class OnnxMoEEngineTests
         var layer = new LayerCase(LayerCase.Layer());
         byte[] model = OnnxWriter.ToBytes(OnnxLayerWriter.Build(layer.Spec, layer.Weights, OnnxLayerForm.Portable));
         for (int length = 0; length < model.Length; length += 997)
-            Assert.Throws<InvalidDataException>(() => OnnxMoEEngine.Load(model[..length]));
+            Assert.Throws<InvalidDataException>(() => OnnxMoELayer.Load(model[..length]));
     }
 
     [Fact]
@@ -201,14 +201,14 @@ public class OnnxMoEEngineTests
     {
         var model = TestModels.Affine();
         model.Metadata[OnnxNames.LayerSpec] = LayerCase.Layer().ToJson();
-        var e = Assert.Throws<InvalidDataException>(() => OnnxMoEEngine.Load(OnnxWriter.ToBytes(model)));
+        var e = Assert.Throws<InvalidDataException>(() => OnnxMoELayer.Load(OnnxWriter.ToBytes(model)));
         Assert.Contains("input tokens is missing", e.Message, StringComparison.Ordinal);
         Assert.Contains("output output is missing", e.Message, StringComparison.Ordinal);
 
         var layer = new LayerCase(LayerCase.Layer());
         var other = OnnxLayerWriter.Build(layer.Spec, layer.Weights, OnnxLayerForm.Contrib);
         other.Metadata[OnnxNames.LayerSpec] = (layer.Spec with { Width = 8 }).ToJson();
-        e = Assert.Throws<InvalidDataException>(() => OnnxMoEEngine.Load(OnnxWriter.ToBytes(other)));
+        e = Assert.Throws<InvalidDataException>(() => OnnxMoELayer.Load(OnnxWriter.ToBytes(other)));
         Assert.Contains("must be Single[-1, 8]", e.Message, StringComparison.Ordinal);
     }
 

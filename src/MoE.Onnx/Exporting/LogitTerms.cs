@@ -1,0 +1,102 @@
+namespace MoE.Onnx;
+
+/// <summary>The scorer of a layer in double precision: logits, and how large the products are that make one, which is what its rounding is measured in.</summary>
+internal sealed class LogitTerms
+{
+    // Sixteen roundings: what single-precision products of any order stay under.
+    private const double Roundings = 16 / (double)(1 << 24);
+
+    // Below this margin engines may differ: their scores are rounded differently.
+    private const double ClearMargin = 1e-5;
+
+    private readonly RouterSpec _spec;
+    private readonly float[] _weight;
+    private readonly float[]? _bias;
+    private readonly float[]? _selectionBias;
+
+    public LogitTerms(RouterSpec spec, IWeightSource weights, bool bias)
+    {
+        _spec = spec;
+        _weight = Get(weights, WeightNames.Router);
+        _bias = bias ? Get(weights, WeightNames.RouterBias) : null;
+        _selectionBias = spec.UsesSelectionBias ? Get(weights, WeightNames.SelectionBias) : null;
+        Width = _weight.Length / spec.Experts;
+    }
+
+    public int Width { get; }
+
+    public int Experts => _spec.Experts;
+
+    public int Choices => _spec.TopK;
+
+    public ReadOnlySpan<float> Row(int expert) => _weight.AsSpan(expert * Width, Width);
+
+    public double Logit(int expert, ReadOnlySpan<float> token)
+    {
+        var row = Row(expert);
+        double sum = _bias?[expert] ?? 0;
+        for (int i = 0; i < row.Length; i++) sum += (double)row[i] * token[i];
+        return sum;
+    }
+
+    /// <summary>[T]: how far a logit of the token may be off.</summary>
+    public double[] Errors(ReadOnlySpan<float> tokens)
+    {
+        var errors = new double[tokens.Length / Width];
+        for (int t = 0; t < errors.Length; t++)
+        {
+            var token = tokens.Slice(t * Width, Width);
+            for (int e = 0; e < Experts; e++)
+            {
+                var row = Row(e);
+                double sum = Math.Abs(_bias?[e] ?? 0);
+                for (int i = 0; i < row.Length; i++) sum += Math.Abs((double)row[i] * token[i]);
+                errors[t] = Math.Max(errors[t], Roundings * sum / _spec.Score.Temperature);
+            }
+        }
+
+        return errors;
+    }
+
+    /// <summary>The routing margin of every token, that of its groups included, and whether it is clear: larger than rounding.</summary>
+    public (float[] Margins, bool[] Clear) Margins(ReadOnlySpan<float> tokens, ReadOnlySpan<double> errors)
+    {
+        int count = tokens.Length / Width;
+        var logits = new float[count * Experts];
+        for (int t = 0; t < count; t++)
+            for (int e = 0; e < Experts; e++) logits[(t * Experts) + e] = (float)Logit(e, tokens.Slice(t * Width, Width));
+        var options = new RouteOptions { SelectionBias = _selectionBias };
+        var scores = new float[logits.Length];
+        ReferenceRouter.SelectionScores(logits, _spec, options, scores);
+        float[] margins = MoE.Diagnostics.RoutingStatistics.Margins(ReferenceRouter.Route(logits, _spec, options), scores);
+        if (_spec.Select is TopKSelection { Groups: { } groups } select)
+        {
+            ReferenceRouter.SelectionScores(logits, _spec with { Select = select with { Groups = null } }, options, scores);
+            for (int t = 0; t < count; t++) margins[t] = Math.Min(margins[t], GroupMargin(groups, select.K, scores.AsSpan(t * Experts, Experts)));
+        }
+
+        var clear = new bool[count];
+        for (int t = 0; t < count; t++) clear[t] = margins[t] > Math.Max(ClearMargin, errors[t]);
+        return (margins, clear);
+    }
+
+    private float GroupMargin(GroupLimit limit, int k, ReadOnlySpan<float> scores)
+    {
+        if (limit.Keep == limit.Count) return float.PositiveInfinity;
+        int size = Experts / limit.Count;
+        var groups = new float[limit.Count];
+        for (int g = 0; g < groups.Length; g++)
+        {
+            float[] members = scores.Slice(g * size, size).ToArray();
+            Array.Sort(members);
+            int counted = limit.Score switch { GroupScore.Max => 1, GroupScore.SumOfTopTwo => 2, GroupScore.SumOfTopShare => k / limit.Keep, _ => size };
+            groups[g] = members[^counted..].Sum();
+        }
+
+        Array.Sort(groups);
+        return groups[^limit.Keep] - groups[^(limit.Keep + 1)];
+    }
+
+    private static float[] Get(IWeightSource weights, string name) =>
+        weights.TryGet(name, out var tensor) ? tensor.ToSingles() : throw new ArgumentException($"{name} is missing", nameof(weights));
+}
