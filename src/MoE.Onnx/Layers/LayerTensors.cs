@@ -64,10 +64,10 @@ internal sealed class LayerTensors
     public OnnxTensor Numbers(string name, WeightFormat format, params string[] sources)
     {
         int[] shape = _shapes[sources[0]];
-        bool nibbles = format == WeightFormat.Int4PerBlock;
+        bool nibbles = IsNibbles(format);
         int length = shape[2];
         long bytes = nibbles ? length / 2 : length, rows = (long)shape[0] * shape[1] * sources.Length;
-        return OnnxTensor.Deferred(name, OnnxElementType.UInt8, rows * bytes, target => EachRow(format, sources, (numbers, _) =>
+        return OnnxTensor.Deferred(name, OnnxElementType.UInt8, rows * bytes, target => EachRow(format, sources, (numbers, _, _) =>
         {
             byte[] packed = new byte[bytes];
             for (int i = 0; i < packed.Length; i++) packed[i] = nibbles ? (byte)((numbers[2 * i] + 8) | ((numbers[2 * i + 1] + 8) << 4)) : (byte)(numbers[i] + 128);
@@ -81,22 +81,39 @@ internal sealed class LayerTensors
         int[] shape = _shapes[sources[0]];
         long perRow = WeightQuantizer.ScaleCount(format, shape[2]), rows = (long)shape[0] * shape[1] * sources.Length;
         long[] dims = format == WeightFormat.Int8PerRow ? [shape[0], (long)shape[1] * sources.Length] : [shape[0], (long)shape[1] * sources.Length, perRow];
-        return OnnxTensor.Deferred(name, OnnxElementType.Float32, rows * perRow * sizeof(float), target => EachRow(format, sources, (_, scales) => target.Write(MemoryMarshal.AsBytes(scales.AsSpan()))), dims);
+        return OnnxTensor.Deferred(name, OnnxElementType.Float32, rows * perRow * sizeof(float), target => EachRow(format, sources, (_, scales, _) => target.Write(MemoryMarshal.AsBytes(scales.AsSpan()))), dims);
     }
 
-    private void EachRow(WeightFormat format, string[] sources, Action<sbyte[], float[]> write)
+    /// <summary>The zero points of <see cref="Numbers"/>, two to a byte, the first in the low half: [E, n F, ceil(K / 64)].</summary>
+    public OnnxTensor ZeroPoints(string name, WeightFormat format, params string[] sources)
+    {
+        int[] shape = _shapes[sources[0]];
+        long bytes = (WeightQuantizer.ZeroPointCount(format, shape[2]) + 1) / 2, rows = (long)shape[0] * shape[1] * sources.Length;
+        return OnnxTensor.Deferred(name, OnnxElementType.UInt8, rows * bytes, target => EachRow(format, sources, (_, _, zeros) =>
+        {
+            byte[] packed = new byte[bytes];
+            for (int i = 0; i < zeros.Length; i++) packed[i / 2] |= (byte)((zeros[i] + 8) << i % 2 * 4);
+            target.Write(packed);
+        }), [shape[0], (long)shape[1] * sources.Length, bytes]);
+    }
+
+    /// <summary>Numbers of a format have 4 bits.</summary>
+    public static bool IsNibbles(WeightFormat format) => format is WeightFormat.Int4PerBlock or WeightFormat.Int4PerBlockAsymmetric;
+
+    private void EachRow(WeightFormat format, string[] sources, Action<sbyte[], float[], sbyte[]> write)
     {
         int[] shape = _shapes[sources[0]];
         float[] row = new float[shape[2]];
         sbyte[] numbers = new sbyte[row.Length];
         float[] scales = new float[WeightQuantizer.ScaleCount(format, row.Length)];
+        sbyte[] zeros = new sbyte[WeightQuantizer.ZeroPointCount(format, row.Length)];
         for (long r = 0; r < (long)shape[0] * shape[1]; r++)
         {
             foreach (string source in sources)
             {
                 new SingleReader(Get(source)).CopyTo(row, r * row.Length);
-                WeightQuantizer.Quantize(format, row, numbers, scales);
-                write(numbers, scales);
+                WeightQuantizer.Quantize(format, row, numbers, scales, zeros);
+                write(numbers, scales, zeros);
             }
         }
     }
