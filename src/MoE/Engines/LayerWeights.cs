@@ -11,8 +11,8 @@ internal sealed class LayerWeights
 
     public float[]? Get(string name) => _values.GetValueOrDefault(name);
 
-    /// <summary>Loads every tensor that the spec needs; reports all that are missing or misshapen at once.</summary>
-    public static LayerWeights Load(MoELayerSpec spec, IWeightSource weights)
+    /// <summary>Loads the tensors that the spec needs, or those of them that are asked for; reports all that are missing or misshapen at once, asked for or not.</summary>
+    public static LayerWeights Load(MoELayerSpec spec, IWeightSource weights, Func<string, bool>? wanted = null)
     {
         ArgumentNullException.ThrowIfNull(weights);
         var loaded = new LayerWeights();
@@ -23,7 +23,7 @@ internal sealed class LayerWeights
                 problems.Add($"{name} is missing; must be [{string.Join(", ", shape)}]");
             else if (!tensor.Shape.SequenceEqual(shape))
                 problems.Add($"{name} has shape [{string.Join(", ", tensor.Shape.ToArray())}]; must be [{string.Join(", ", shape)}]");
-            else
+            else if (wanted?.Invoke(name) ?? true)
                 loaded._values[name] = tensor.ToSingles();
         }
 

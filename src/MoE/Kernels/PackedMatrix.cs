@@ -23,22 +23,23 @@ internal sealed unsafe class PackedMatrix : IDisposable
     /// <param name="format">How numbers are held.</param>
     /// <param name="inputs">K, positive.</param>
     /// <param name="columns">Columns; rounded up to panels, whose rest is zero.</param>
-    public PackedMatrix(WeightFormat format, int inputs, int columns)
+    /// <param name="memory">Of <see cref="LengthOf"/> bytes, with the matrix in it; null: memory of its own, to be filled.</param>
+    /// <param name="errors">What packing did, where memory is given.</param>
+    public PackedMatrix(WeightFormat format, int inputs, int columns, AlignedBuffer? memory = null, (double Error, double Norm, double WorstRow) errors = default)
     {
         Format = format;
         Inputs = inputs;
         Blocks = (inputs + Block - 1) / Block;
         Panels = (columns + Tiles.Columns - 1) / Tiles.Columns;
-        PanelBytes = format switch
-        {
-            WeightFormat.Single => (long)inputs * Tiles.Columns * sizeof(float),
-            WeightFormat.BFloat16 => (long)inputs * Tiles.Columns * sizeof(ushort),
-            WeightFormat.Int8PerRow => 2L * (Blocks * Int8Bytes + ScaleBytes),
-            WeightFormat.Int8PerBlock => 2L * Blocks * (Int8Bytes + ScaleBytes),
-            _ => 2L * Blocks * (Int4Bytes + ScaleBytes + (format == WeightFormat.Int4PerBlock ? 0 : ZeroBytes)),
-        };
-        _buffer = new AlignedBuffer((Panels * PanelBytes + sizeof(float) - 1) / sizeof(float));
+        PanelBytes = PanelLength(format, inputs);
+        long length = checked((long)LengthOf(format, inputs, columns)) / sizeof(float);
+        if (memory is not null && memory.Length != length) throw new ArgumentException($"memory has {memory.Length} numbers; must have {length}", nameof(memory));
+        _buffer = memory ?? new AlignedBuffer(length);
+        (_error, _norm, _worstRow) = errors;
     }
+
+    /// <summary>Bytes of a matrix, a whole number of singles.</summary>
+    public static Int128 LengthOf(WeightFormat format, int inputs, long columns) => PanelLength(format, inputs) * (Int128)((columns + Tiles.Columns - 1) / Tiles.Columns);
 
     /// <summary>A whole matrix in single precision.</summary>
     /// <param name="weight">[N, K].</param>
@@ -193,6 +194,20 @@ internal sealed unsafe class PackedMatrix : IDisposable
     }
 
     public void Dispose() => _buffer.Dispose();
+
+    private static long PanelLength(WeightFormat format, long inputs)
+    {
+        long blocks = (inputs + Block - 1) / Block;
+        return format switch
+        {
+            WeightFormat.Single => inputs * Tiles.Columns * sizeof(float),
+            WeightFormat.BFloat16 => inputs * Tiles.Columns * sizeof(ushort),
+            WeightFormat.Int8PerRow => 2 * (blocks * Int8Bytes + ScaleBytes),
+            WeightFormat.Int8PerBlock => 2 * blocks * (Int8Bytes + ScaleBytes),
+            WeightFormat.Int4PerBlock => 2 * blocks * (Int4Bytes + ScaleBytes),
+            _ => 2 * blocks * (Int4Bytes + ScaleBytes + ZeroBytes),
+        };
+    }
 
     private static void SetNibble(byte* pair, int nibble, bool high) => *pair = (byte)(high ? (*pair & 0x0f) | (nibble << 4) : (*pair & 0xf0) | nibble);
 

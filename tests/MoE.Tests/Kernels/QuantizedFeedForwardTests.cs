@@ -16,6 +16,8 @@ public sealed unsafe class QuantizedFeedForwardTests
 
     public static TheoryData<int> Precisions => [.. Enumerable.Range(0, s_precisions.Length)];
 
+    internal static ExpertPrecision Precision(int number) => s_precisions[number];
+
     [Theory, MemberData(nameof(Precisions))]
     public void It_is_the_layer_of_the_weights_that_are_held(int number)
     {
