@@ -38,9 +38,9 @@ var q = new StringBuilder("""
     """);
 foreach (var (vector, rows) in new[] { (512, 7), (256, 2) })
 {
-    foreach (int bits in new[] { 8, 4 })
+    foreach (var (bits, zeros) in new[] { (8, false), (4, false), (4, true) })
     {
-        for (int m = 1; m <= rows; m++) q.Append(Integers(vector, bits, m));
+        for (int m = 1; m <= rows; m++) q.Append(Integers(vector, bits, zeros, m));
     }
 }
 
@@ -91,13 +91,14 @@ static void Write(string name, StringBuilder text)
 }
 
 // a: blocks of [rows][32] numbers, 16-bit ones for 8-bit weights and 8-bit ones for 4-bit weights; scales and sums [blocks][rows]; w: blocks of 16 columns, four inputs per 32-bit lane; c: rows 32 apart.
-static string Integers(int vector, int bits, int rows)
+// With zero points, those of the 16 columns follow the scales, and a sum meets each column's: both fit 16 bits, so that one multiply-add of pairs does it.
+static string Integers(int vector, int bits, bool zeros, int rows)
 {
     string v = $"Vector{vector}", isa = vector == 512 ? "Avx512BW" : "Avx2";
     int parts = 512 / vector, bytes = vector / 8;
     var t = new StringBuilder();
     t.Append("    [MethodImpl(MethodImplOptions.AggressiveOptimization)]\n");
-    t.Append($"    private static void V{vector}Int{bits}R{rows}(byte* a, float* scales, int* sums, nint rows, byte* w, nint step, byte* s, nint scaleStep, nint blocks, float* c)\n    {{\n");
+    t.Append($"    private static void V{vector}Int{bits}{(zeros ? "Z" : "")}R{rows}(byte* a, float* scales, int* sums, nint rows, byte* w, nint step, byte* s, nint scaleStep, nint blocks, float* c)\n    {{\n");
     foreach (var (r, p) in Places()) t.Append($"        {v}<float> f{r}{p} = default;\n");
     t.Append("        for (nint b = 0; b < blocks; b++)\n        {\n");
     for (int line = 0; line < 64 * bits; line += 64) t.Append($"            Sse.Prefetch0(w + Distance{(line == 0 ? "" : $" + {line}")});\n");
@@ -128,12 +129,13 @@ static string Integers(int vector, int bits, int rows)
             : $"            var s{p} = Vector256.ShiftLeft(Avx2.ConvertToVector256Int32(Vector128.Load((ushort*)s + {8 * p})), 16).AsSingle();\n");
     }
 
+    for (int p = 0; p < parts && zeros; p++) t.Append($"            var o{p} = Zeros(s + 32{(vector == 512 ? "" : $", {p}")}).AsInt16();\n");
     for (int r = 0; r < rows; r++)
     {
         t.Append($"            var z{r} = {v}.Create(scales[{r}]);\n");
         for (int p = 0; p < parts; p++)
         {
-            string whole = bits == 8 ? $"i{r}{p}" : $"{isa}.MultiplyAddAdjacent(i{r}{p}, {v}.Create((short)1)) + {v}.Create(sums[{r}])";
+            string whole = bits == 8 ? $"i{r}{p}" : $"{isa}.MultiplyAddAdjacent(i{r}{p}, {v}.Create((short)1)) + {(zeros ? $"{isa}.MultiplyAddAdjacent(o{p}, {v}.Create(sums[{r}]).AsInt16())" : $"{v}.Create(sums[{r}])")}";
             t.Append($"            f{r}{p} = {v}.MultiplyAddEstimate({v}.ConvertToSingle({whole}), s{p} * z{r}, f{r}{p});\n");
         }
     }

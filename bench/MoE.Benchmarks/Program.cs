@@ -8,13 +8,15 @@ if (args is [EngineFactsProbe.Spin])
     return 0;
 }
 
-if (args is not ([] or ["compare" or "--help" or "-h" or "-?", ..]))
+if (args is [CheckpointStep.Verb, .. var step]) return CheckpointStep.Run(step);
+
+if (args is not ([] or ["compare" or "checkpoint" or "--help" or "-h" or "-?", ..]))
 {
     var summaries = BenchmarkSwitcher.FromAssembly(typeof(CompareCommand).Assembly).Run(args).ToList();
     return summaries.Any(static s => s.HasCriticalValidationErrors || s.Reports.Any(static r => !r.Success)) ? 1 : 0;
 }
 
-var root = new RootCommand("compare measures this library against its rivals. Anything else is passed to BenchmarkDotNet: try --list flat, or --filter '*Router*' --job short.") { CompareCommand.Create() };
+var root = new RootCommand("compare measures this library against its rivals, checkpoint the way from a file to the first token. Anything else is passed to BenchmarkDotNet: try --list flat, or --filter '*Router*' --job short.") { CompareCommand.Create(), CheckpointCommand.Create() };
 var parsed = root.Parse(args is [] ? ["--help"] : args);
 if (parsed.Errors.Count > 0)
 {

@@ -86,9 +86,9 @@ internal sealed class LayerTensors
     public OnnxTensor Numbers(string name, WeightFormat format, int rows, int length, params string[] sources)
     {
         int experts = _shapes[sources[0]][0];
-        bool nibbles = format == WeightFormat.Int4PerBlock;
+        bool nibbles = IsNibbles(format);
         long bytes = nibbles ? length / 2 : length, all = (long)experts * rows * sources.Length;
-        return OnnxTensor.Deferred(name, OnnxElementType.UInt8, all * bytes, target => EachRow(format, rows, length, sources, (numbers, _) =>
+        return OnnxTensor.Deferred(name, OnnxElementType.UInt8, all * bytes, target => EachRow(format, rows, length, sources, (numbers, _, _) =>
         {
             byte[] packed = new byte[bytes];
             for (int i = 0; i < packed.Length; i++) packed[i] = nibbles ? (byte)((numbers[2 * i] + 8) | ((numbers[2 * i + 1] + 8) << 4)) : (byte)(numbers[i] + 128);
@@ -102,15 +102,32 @@ internal sealed class LayerTensors
         int experts = _shapes[sources[0]][0];
         long perRow = WeightQuantizer.ScaleCount(format, length), all = (long)experts * rows * sources.Length;
         long[] dims = format == WeightFormat.Int8PerRow ? [experts, (long)rows * sources.Length] : [experts, (long)rows * sources.Length, perRow];
-        return OnnxTensor.Deferred(name, OnnxElementType.Float32, all * perRow * sizeof(float), target => EachRow(format, rows, length, sources, (_, scales) => target.Write(MemoryMarshal.AsBytes(scales.AsSpan()))), dims);
+        return OnnxTensor.Deferred(name, OnnxElementType.Float32, all * perRow * sizeof(float), target => EachRow(format, rows, length, sources, (_, scales, _) => target.Write(MemoryMarshal.AsBytes(scales.AsSpan()))), dims);
     }
 
-    private void EachRow(WeightFormat format, int rows, int length, string[] sources, Action<sbyte[], float[]> write)
+    /// <summary>The zero points of <see cref="Numbers"/>, two to a byte, the first in the low half: [E, n F', ceil(K' / 64)].</summary>
+    public OnnxTensor ZeroPoints(string name, WeightFormat format, int rows, int length, params string[] sources)
+    {
+        int experts = _shapes[sources[0]][0];
+        long bytes = (WeightQuantizer.ZeroPointCount(format, length) + 1) / 2, all = (long)experts * rows * sources.Length;
+        return OnnxTensor.Deferred(name, OnnxElementType.UInt8, all * bytes, target => EachRow(format, rows, length, sources, (_, _, zeros) =>
+        {
+            byte[] packed = new byte[bytes];
+            for (int i = 0; i < zeros.Length; i++) packed[i / 2] |= (byte)((zeros[i] + 8) << i % 2 * 4);
+            target.Write(packed);
+        }), [experts, (long)rows * sources.Length, bytes]);
+    }
+
+    /// <summary>Numbers of a format have 4 bits.</summary>
+    public static bool IsNibbles(WeightFormat format) => format is WeightFormat.Int4PerBlock or WeightFormat.Int4PerBlockAsymmetric;
+
+    private void EachRow(WeightFormat format, int rows, int length, string[] sources, Action<sbyte[], float[], sbyte[]> write)
     {
         int[] shape = _shapes[sources[0]];
         float[] row = new float[length];
         sbyte[] numbers = new sbyte[length];
         float[] scales = new float[WeightQuantizer.ScaleCount(format, length)];
+        sbyte[] zeros = new sbyte[WeightQuantizer.ZeroPointCount(format, length)];
         for (int e = 0; e < shape[0]; e++)
         {
             for (int r = 0; r < rows; r++)
@@ -119,10 +136,9 @@ internal sealed class LayerTensors
                 {
                     Array.Clear(row);
                     if (r < shape[1]) new SingleReader(Get(source)).CopyTo(row.AsSpan(0, shape[2]), (((long)e * shape[1]) + r) * shape[2]);
-                    WeightQuantizer.Quantize(format, row, numbers, scales);
-                    write(numbers, scales);
+                    WeightQuantizer.Quantize(format, row, numbers, scales, zeros);
+                    write(numbers, scales, zeros);
                 }
-            }
         }
     }
 

@@ -49,7 +49,7 @@ internal static class QuantizedExperts
         }
 
         var attributes = ContribExperts.Attributes(spec, normalize);
-        attributes.Add(OnnxAttribute.Int("expert_weight_bits", format == WeightFormat.Int4PerBlock ? 4 : 8));
+        attributes.Add(OnnxAttribute.Int("expert_weight_bits", LayerTensors.IsNibbles(format) ? 4 : 8));
         if (format != WeightFormat.Int8PerRow) attributes.Add(OnnxAttribute.Int("block_size", WeightQuantizer.BlockSize));
         if (options.Activations == ActivationFormat.Int8) attributes.Add(OnnxAttribute.Int("accuracy_level", 4));
         List<string> inputs =
@@ -58,8 +58,11 @@ internal static class QuantizedExperts
             g.Weight(tensors.Numbers(firstName + ".numbers", format, inner, width, first)), g.Weight(tensors.Scales(firstName + ".scales", format, inner, width, first)), firstBias,
             g.Weight(tensors.Numbers("experts.down.numbers", format, width, inner, WeightNames.ExpertDown)), g.Weight(tensors.Scales("experts.down.scales", format, width, inner, WeightNames.ExpertDown)), secondBias,
         ];
-        // Inputs 8 to 13 are a third matrix and zero points, 14 the weights.
-        if (weights.Length > 0) inputs.AddRange(["", "", "", "", "", "", weights]);
+        // Inputs 8 to 10 are a third matrix, 11 to 13 zero points (128 or 8 where they are not given), 14 the weights.
+        bool zeros = format == WeightFormat.Int4PerBlockAsymmetric;
+        if (zeros || weights.Length > 0) inputs.AddRange(["", "", ""]);
+        if (zeros) inputs.AddRange([g.Weight(tensors.ZeroPoints(firstName + ".zeros", format, inner, width, first)), g.Weight(tensors.ZeroPoints("experts.down.zeros", format, width, inner, WeightNames.ExpertDown))]);
+        if (weights.Length > 0) inputs.AddRange(zeros ? ["", weights] : ["", "", "", weights]);
         g.Graph.AddNode(new OnnxNode { OpType = "QMoE", Domain = ContribExperts.Domain, Name = output, Inputs = [.. inputs], Outputs = [output], Attributes = attributes });
         return output;
     }

@@ -4,14 +4,10 @@ namespace MoE;
 internal sealed class LayerWeights
 {
     private readonly Dictionary<string, float[]> _values = [];
-    private readonly Dictionary<string, float[]> _shares = [];
     private readonly Dictionary<string, int[]> _shapes = [];
     private readonly IWeightParts? _parts;
 
     private LayerWeights(IWeightParts? parts) => _parts = parts;
-
-    /// <summary>The source gives out finite numbers only.</summary>
-    public bool AreFinite => _parts is not null;
 
     /// <summary>A whole tensor, or null where the spec has none. What is read by shares is read once and kept.</summary>
     public float[]? Get(string name)
@@ -26,18 +22,8 @@ internal sealed class LayerWeights
         return _values[name] = values;
     }
 
-    /// <summary>One expert's share of a stacked tensor, or nothing where the spec has no such tensor. Valid until the next call of the same name.</summary>
-    public ReadOnlySpan<float> Share(string name, int expert, int size)
-    {
-        if (_values.TryGetValue(name, out var values)) return values.AsSpan(expert * size, size);
-        if (_parts is null || !_shapes.ContainsKey(name)) return default;
-        if (!_shares.TryGetValue(name, out var share)) _shares[name] = share = new float[size];
-        _parts.Read(name, expert, share);
-        return share;
-    }
-
-    /// <summary>Takes every tensor that the spec needs; reports all that are missing or misshapen at once.</summary>
-    public static LayerWeights Load(MoELayerSpec spec, IWeightSource weights)
+    /// <summary>Takes every tensor that the spec needs, or those of them that are asked for; reports all that are missing or misshapen at once, asked for or not.</summary>
+    public static LayerWeights Load(MoELayerSpec spec, IWeightSource weights, Func<string, bool>? wanted = null)
     {
         ArgumentNullException.ThrowIfNull(weights);
         var loaded = new LayerWeights(weights as IWeightParts);
@@ -50,7 +36,7 @@ internal sealed class LayerWeights
             if (!found) problems.Add($"{name} is missing; must be [{string.Join(", ", shape)}]");
             else if (!actual.SequenceEqual(shape)) problems.Add($"{name} has shape [{string.Join(", ", actual.ToArray())}]; must be [{string.Join(", ", shape)}]");
             else if (loaded._parts is not null) loaded._shapes[name] = shape;
-            else loaded._values[name] = tensor.ToSingles();
+            else if (wanted?.Invoke(name) ?? true) loaded._values[name] = tensor.ToSingles();
         }
 
         if (problems.Count > 0) throw new ArgumentException(string.Join("; ", problems), nameof(weights));

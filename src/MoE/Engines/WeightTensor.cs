@@ -57,21 +57,28 @@ public readonly ref struct WeightTensor
     public float[] ToSingles()
     {
         var values = new float[Count];
+        CopyTo(0, values);
+        return values;
+    }
+
+    /// <summary>Elements from a start on, as single precision.</summary>
+    internal void CopyTo(int start, Span<float> values)
+    {
+        int size = Type == WeightType.Float32 ? 4 : 2;
+        var data = Data.Slice(checked(start * size), checked(values.Length * size));
         switch (Type)
         {
             case WeightType.Float32:
-                MemoryMarshal.Cast<byte, float>(Data).CopyTo(values);
+                MemoryMarshal.Cast<byte, float>(data).CopyTo(values);
                 break;
             case WeightType.BFloat16:
-                var upper = MemoryMarshal.Cast<byte, ushort>(Data);
+                var upper = MemoryMarshal.Cast<byte, ushort>(data);
                 for (int i = 0; i < values.Length; i++) values[i] = BitConverter.UInt32BitsToSingle((uint)upper[i] << 16);
                 break;
             default:
-                var half = MemoryMarshal.Cast<byte, Half>(Data);
+                var half = MemoryMarshal.Cast<byte, Half>(data);
                 for (int i = 0; i < values.Length; i++) values[i] = (float)half[i];
                 break;
         }
-
-        return values;
     }
 }

@@ -15,7 +15,8 @@ public sealed record ExpertPrecision(WeightFormat Weights = WeightFormat.Single,
         WeightFormat.BFloat16 => 2,
         WeightFormat.Int8PerRow => 1,
         WeightFormat.Int8PerBlock => 1 + 2 / 32.0,
-        _ => 0.5 + 2 / 32.0,
+        WeightFormat.Int4PerBlock => 0.5 + 2 / 32.0,
+        _ => 0.5 + 2.5 / 32.0,
     };
 
     internal ExpertPrecision Checked()

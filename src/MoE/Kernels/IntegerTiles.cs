@@ -43,10 +43,10 @@ internal readonly unsafe struct IntegerRows
     public void Set(int row, int from, float* values, int count)
     {
         long block = (long)(from / PackedMatrix.Block) * Rows + row;
-        Quantizer.Activations(values, count, Numbers + block * BlockBytes, Rows * BlockBytes, Scales + block, Sums + block, Rows, IntegerTiles.Offset(_weights), wide: _weights != WeightFormat.Int4PerBlock);
+        Quantizer.Activations(values, count, Numbers + block * BlockBytes, Rows * BlockBytes, Scales + block, Sums + block, Rows, IntegerTiles.Offset(_weights), wide: !PackedMatrix.IsNibbles(_weights));
     }
 
-    private static int BytesOf(WeightFormat weights) => weights == WeightFormat.Int4PerBlock ? PackedMatrix.Block : 2 * PackedMatrix.Block;
+    private static int BytesOf(WeightFormat weights) => PackedMatrix.IsNibbles(weights) ? PackedMatrix.Block : 2 * PackedMatrix.Block;
 }
 
 /// <summary>Products of 8-bit rows with 8-bit or 4-bit weights.</summary>
@@ -61,12 +61,37 @@ internal static unsafe partial class IntegerTiles
     private static readonly delegate*<byte*, float*, int*, nint, byte*, nint, byte*, nint, nint, float*, void>[] s_512Int4 =
         [null, &V512Int4R1, &V512Int4R2, &V512Int4R3, &V512Int4R4, &V512Int4R5, &V512Int4R6, &V512Int4R7];
 
+    private static readonly delegate*<byte*, float*, int*, nint, byte*, nint, byte*, nint, nint, float*, void>[] s_512Int4Z =
+        [null, &V512Int4ZR1, &V512Int4ZR2, &V512Int4ZR3, &V512Int4ZR4, &V512Int4ZR5, &V512Int4ZR6, &V512Int4ZR7];
+
     private static readonly delegate*<byte*, float*, int*, nint, byte*, nint, byte*, nint, nint, float*, void>[] s_256Int8 = [null, &V256Int8R1, &V256Int8R2];
 
     private static readonly delegate*<byte*, float*, int*, nint, byte*, nint, byte*, nint, nint, float*, void>[] s_256Int4 = [null, &V256Int4R1, &V256Int4R2];
 
-    /// <summary>What was added to the weights of a format to make them unsigned.</summary>
-    public static int Offset(WeightFormat format) => format == WeightFormat.Int4PerBlock ? 8 : 128;
+    private static readonly delegate*<byte*, float*, int*, nint, byte*, nint, byte*, nint, nint, float*, void>[] s_256Int4Z = [null, &V256Int4ZR1, &V256Int4ZR2];
+
+    /// <summary>What was added to the weights of a format to make them unsigned; 1 where each block of a column has its own: the sums of rows then meet those.</summary>
+    public static int Offset(WeightFormat format) => format switch { WeightFormat.Int4PerBlock => 8, WeightFormat.Int4PerBlockAsymmetric => 1, _ => 128 };
+
+    /// <summary>The zero points of 16 columns, 0..15, from 8 bytes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<int> Zeros(byte* from)
+    {
+        ulong pairs = *(ulong*)from;
+        var bytes = Vector128.Create(pairs, pairs >> 4).AsByte() & Vector128.Create((byte)15);
+        if (Avx512F.IsSupported) return Avx512F.ConvertToVector512Int32(bytes);
+        var (low, high) = Vector128.Widen(bytes);
+        var (a, b) = Vector256.Widen(Vector256.Create(low, high));
+        return Vector512.Create(a, b).AsInt32();
+    }
+
+    // The same, eight columns of a half.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<int> Zeros(byte* from, int half)
+    {
+        var bytes = Vector128.Create(*(ulong*)from >> 4 * half, 0).AsByte() & Vector128.Create((byte)15);
+        return Avx2.ConvertToVector256Int32(bytes);
+    }
 
     /// <summary>c[rows, 32] = rows times the panel.</summary>
     /// <param name="path">The vectors.</param>
@@ -76,9 +101,9 @@ internal static unsafe partial class IntegerTiles
     /// <param name="c">[rows, 32], overwritten.</param>
     public static void Multiply(KernelPath path, in IntegerRows a, PackedMatrix matrix, int panel, float* c)
     {
-        bool nibbles = matrix.Format == WeightFormat.Int4PerBlock;
-        var tiles = path == KernelPath.Vector512 && Avx512BW.IsSupported ? nibbles ? s_512Int4 : s_512Int8
-            : path >= KernelPath.Vector256 && Avx2.IsSupported ? nibbles ? s_256Int4 : s_256Int8
+        bool nibbles = PackedMatrix.IsNibbles(matrix.Format), zeros = matrix.Format == WeightFormat.Int4PerBlockAsymmetric;
+        var tiles = path == KernelPath.Vector512 && Avx512BW.IsSupported ? zeros ? s_512Int4Z : nibbles ? s_512Int4 : s_512Int8
+            : path >= KernelPath.Vector256 && Avx2.IsSupported ? zeros ? s_256Int4Z : nibbles ? s_256Int4 : s_256Int8
             : null;
         int most = tiles is null ? 1 : tiles.Length - 1, parts = (a.Rows + most - 1) / most;
         for (int half = 0; half < 2; half++)
@@ -88,7 +113,7 @@ internal static unsafe partial class IntegerTiles
             {
                 int from = a.Rows * p / parts, rows = a.Rows * (p + 1) / parts - from;
                 float* to = c + from * Tiles.Columns + half * 16;
-                if (tiles is null) Portable(nibbles, a, from, w, matrix.BlockBytes, s, matrix.ScaleStep, matrix.Blocks, to);
+                if (tiles is null) Portable(nibbles, zeros, a, from, w, matrix.BlockBytes, s, matrix.ScaleStep, matrix.Blocks, to);
                 else tiles[rows](a.Numbers + (long)from * a.BlockBytes, a.Scales + from, a.Sums + from, a.Rows, w, matrix.BlockBytes, s, matrix.ScaleStep, matrix.Blocks, to);
             }
         }
@@ -96,7 +121,7 @@ internal static unsafe partial class IntegerTiles
 
     // One row: four columns to a vector, and of each 32-bit lane one byte after the other.
     [SkipLocalsInit]
-    private static void Portable(bool nibbles, in IntegerRows a, int row, byte* w, nint step, byte* s, nint scaleStep, int blocks, float* c)
+    private static void Portable(bool nibbles, bool zeros, in IntegerRows a, int row, byte* w, nint step, byte* s, nint scaleStep, int blocks, float* c)
     {
         Vector128<float>* sums = stackalloc Vector128<float>[4];
         for (int v = 0; v < 4; v++) sums[v] = default;
@@ -107,13 +132,20 @@ internal static unsafe partial class IntegerTiles
             for (int v = 0; v < 4; v++)
             {
                 var sum = Vector128.Create(a.Sums[at]);
+                if (zeros)
+                {
+                    byte* zero = s + 2 * 16 + v % 2 * 4;
+                    int shift = v / 2 * 4;
+                    sum *= Vector128.Create((zero[0] >> shift) & 15, (zero[1] >> shift) & 15, (zero[2] >> shift) & 15, (zero[3] >> shift) & 15);
+                }
+
                 for (int k = 0; k < PackedMatrix.Block; k++)
                 {
                     var lanes = Vector128.Load((uint*)(w + (nibbles ? k % 16 / 4 : k / 4) * 64) + 4 * v);
-                    int shift = 8 * (k % 4) + (nibbles && k >= 16 ? 4 : 0);
+                    int bits = 8 * (k % 4) + (nibbles && k >= 16 ? 4 : 0);
                     // 16-bit numbers: inputs 0, 2, 1, 3 of each four.
                     int number = nibbles ? ((sbyte*)x)[k] : ((short*)x)[(k & ~3) + ((k & 1) << 1) + ((k >> 1) & 1)];
-                    sum += (Vector128.ShiftRightLogical(lanes, shift) & Vector128.Create(nibbles ? 15u : 255u)).AsInt32() * number;
+                    sum += (Vector128.ShiftRightLogical(lanes, bits) & Vector128.Create(nibbles ? 15u : 255u)).AsInt32() * number;
                 }
 
                 var scale = Vector128.Create(Bfloat16.Widen(((ushort*)s)[4 * v]), Bfloat16.Widen(((ushort*)s)[4 * v + 1]), Bfloat16.Widen(((ushort*)s)[4 * v + 2]), Bfloat16.Widen(((ushort*)s)[4 * v + 3]));

@@ -15,6 +15,10 @@ public sealed unsafe class MoEFeedForward : IDisposable
     private readonly PackedExpert[] _experts;
     private readonly float[]? _sharedGate;
     private readonly bool _shared;
+    private readonly MappedFile? _file;
+    // Calls that run, and one for the layer itself until it is disposed; at zero the memory goes.
+    private int _holders = 1;
+    private int _disposed;
 
     /// <summary>Packs the experts of a layer. The router is not looked at.</summary>
     /// <param name="spec">The layer: experts that are feed-forward networks, and a shared expert. Not supported: special experts, an output bias, dropped routes that pass, a kept remainder, output masking.</param>
@@ -28,33 +32,38 @@ public sealed unsafe class MoEFeedForward : IDisposable
     }
 
     internal MoEFeedForward(MoELayerSpec spec, IWeightSource weights, KernelPath path, ExpertPrecision? precision = null)
-        : this(Supported(spec), LayerWeights.Load(spec, weights), path, precision)
+        : this(Supported(spec), Checked(precision), path, new ExpertReader(spec, weights, finite: IsQuantised(precision)))
     {
     }
 
     /// <param name="spec">A layer that <see cref="Supported"/> let through.</param>
-    /// <param name="tensors">Its tensors.</param>
+    /// <param name="precision">A precision without problems.</param>
     /// <param name="path">The vectors.</param>
-    /// <param name="precision">How weights are held and multiplied; null: single precision.</param>
-    internal MoEFeedForward(MoELayerSpec spec, LayerWeights tensors, KernelPath path, ExpertPrecision? precision = null)
+    /// <param name="weights">The layer's weights.</param>
+    internal MoEFeedForward(MoELayerSpec spec, ExpertPrecision precision, KernelPath path, ExpertReader weights)
     {
         Spec = spec;
         Path = path;
-        Precision = (precision ?? ExpertPrecision.Single).Checked();
-        var format = Precision.Weights;
-        if (format is not (WeightFormat.Single or WeightFormat.BFloat16) && !tensors.AreFinite) CheckFinite(tensors);
+        Precision = precision;
         _shared = spec.Shared is not null;
-        _sharedGate = tensors.Get(WeightNames.SharedScalarGate);
-        int d = spec.Width, f = spec.Expert.Width, e = spec.FeedForwardExperts;
-        _experts = new PackedExpert[e + (_shared ? 1 : 0)];
-        for (int i = 0; i < e; i++)
+        _sharedGate = weights.Small.Get(WeightNames.SharedScalarGate);
+        _experts = new PackedExpert[weights.Count];
+        for (int i = 0; i < _experts.Length; i++) _experts[i] = weights.Pack(i, precision.Weights);
+    }
+
+    // On a mapped file, which becomes this layer's.
+    private MoEFeedForward(MappedFile file, PackedFile packed)
+    {
+        (Spec, Precision, Path, _file) = (packed.Spec, packed.Precision, Tiles.Path, file);
+        _shared = Spec.Shared is not null;
+        _experts = new PackedExpert[Spec.FeedForwardExperts + (_shared ? 1 : 0)];
+        for (int i = 0; i < _experts.Length; i++)
         {
-            ReadOnlySpan<float> Part(string name, int size) => tensors.Share(name, i, size);
-            _experts[i] = new PackedExpert(spec.Expert, format, d, f, Part(WeightNames.ExpertGate, f * d), Part(WeightNames.ExpertUp, f * d), Part(WeightNames.ExpertDown, f * d), Part(WeightNames.ExpertGateBias, f), Part(WeightNames.ExpertUpBias, f), Part(WeightNames.ExpertDownBias, d));
+            var parts = packed.Sections.AsSpan(4 * i, 4);
+            _experts[i] = new PackedExpert(Spec.Expert, Precision.Weights, Spec.Width, i < Spec.FeedForwardExperts ? Spec.Expert.Width : Spec.Shared!.Width, Array.ConvertAll(parts.ToArray(), s => new AlignedBuffer(file, s.Offset, s.Length / sizeof(float))), parts[0].Errors, parts[1].Errors);
         }
 
-        if (_shared)
-            _experts[e] = new PackedExpert(spec.Expert, format, d, spec.Shared!.Width, tensors.Get(WeightNames.SharedGate), tensors.Get(WeightNames.SharedUp), tensors.Get(WeightNames.SharedDown), tensors.Get(WeightNames.SharedGateBias), tensors.Get(WeightNames.SharedUpBias), tensors.Get(WeightNames.SharedDownBias));
+        if (Spec.Shared is { SigmoidGate: true }) _sharedGate = new ReadOnlySpan<float>(file.Data + packed.Sections[4 * _experts.Length].Offset, Spec.Width).ToArray();
     }
 
     /// <summary>The layer.</summary>
@@ -71,6 +80,9 @@ public sealed unsafe class MoEFeedForward : IDisposable
 
     /// <summary>The vectors that the layers of this process use.</summary>
     public static KernelPath DefaultPath => Tiles.Path;
+
+    /// <summary>The weights lie in a mapped file (<see cref="Open"/>), not in memory of the layer's own.</summary>
+    public bool IsMapped => _file is not null;
 
     /// <summary>Bytes of packed weights: those of the weights, with widths rounded up to the panel (32; 16 for the inner width of a GLU).</summary>
     public long PackedBytes => _experts.Sum(static e => e.Bytes);
@@ -112,6 +124,7 @@ public sealed unsafe class MoEFeedForward : IDisposable
     /// <param name="output">[T, D], overwritten; other memory than the tokens.</param>
     /// <param name="workspace">The caller's own.</param>
     /// <exception cref="ArgumentException">A length is wrong, the routing is of other tokens or experts, or the memory overlaps.</exception>
+    /// <exception cref="ObjectDisposedException">The layer or the workspace is disposed.</exception>
     public void Forward(ReadOnlySpan<float> tokens, SparseRouting routing, Span<float> output, MoEWorkspace workspace)
     {
         ArgumentNullException.ThrowIfNull(routing);
@@ -124,6 +137,7 @@ public sealed unsafe class MoEFeedForward : IDisposable
     /// <param name="output">[T, D], overwritten; other memory than the tokens.</param>
     /// <param name="workspace">The caller's own.</param>
     /// <exception cref="ArgumentException">A length is wrong, the routing is of other tokens or experts, or the memory overlaps.</exception>
+    /// <exception cref="ObjectDisposedException">The layer or the workspace is disposed.</exception>
     public void Forward(ReadOnlySpan<float> tokens, RoutingBuffer routing, Span<float> output, MoEWorkspace workspace)
     {
         ArgumentNullException.ThrowIfNull(routing);
@@ -140,23 +154,165 @@ public sealed unsafe class MoEFeedForward : IDisposable
         if (routing.TokenCount != count || routing.ExpertCount != Spec.Router.Experts)
             throw new ArgumentException($"routing is of {routing.TokenCount} tokens over {routing.ExpertCount} experts; must be {count} over {Spec.Router.Experts}", nameof(routing));
         int chunk = ChunkTokens(routing.MostChoices);
-        fixed (float* x = tokens, y = output)
+        Enter();
+        try
         {
-            Span<int> cursors = workspace.Run.Cursors(routing.Offsets);
-            for (int from = 0; from < count; from += chunk)
+            fixed (float* x = tokens, y = output)
             {
-                int to = Math.Min(from + chunk, count);
-                Collect(tokens, routing, cursors, from, to, workspace.Run);
-                workspace.Run.Compute(x, y, workspace);
+                Span<int> cursors = workspace.Run.Cursors(routing.Offsets);
+                for (int from = 0; from < count; from += chunk)
+                {
+                    int to = Math.Min(from + chunk, count);
+                    Collect(tokens, routing, cursors, from, to, workspace.Run);
+                    workspace.Run.Compute(x, y, workspace);
+                }
             }
+        }
+        finally
+        {
+            Leave();
         }
     }
 
-    /// <summary>Frees the packed weights. Not while a call runs.</summary>
+    /// <summary>Saves the packed weights to be mapped by <see cref="Open"/>. The file appears under its name only when complete.</summary>
+    /// <param name="path">Overwritten if it exists.</param>
+    /// <param name="progress">The share that is written, 0..1.</param>
+    /// <param name="cancellationToken">Ends it; nothing is left behind.</param>
+    /// <exception cref="IOException">The file cannot be written; nothing is left behind.</exception>
+    /// <exception cref="ObjectDisposedException">The layer is disposed.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public void Save(string path, IProgress<double>? progress = null, CancellationToken cancellationToken = default) => SaveWith(null, path, progress, cancellationToken);
+
+    internal void SaveWith(PackedRouter? router, string path, IProgress<double>? progress, CancellationToken cancellationToken)
+    {
+        Enter();
+        try
+        {
+            using var writer = new PackedFileWriter(path, PackedFile.Plan(Spec, Precision, hasRouter: router is not null), progress, cancellationToken);
+            foreach (var expert in _experts) writer.Add(expert);
+            if (_sharedGate is not null) writer.Add(_sharedGate);
+            router?.AddTo(writer);
+            writer.Commit();
+        }
+        finally
+        {
+            Leave();
+        }
+    }
+
+    /// <summary>Packs a layer into a file, one expert at a time: layers larger than memory too. <see cref="Open"/> and <see cref="ManagedMoEEngine.Open"/> map it.</summary>
+    /// <param name="path">Overwritten if it exists; it appears under its name only when complete.</param>
+    /// <param name="spec">The layer, as for the constructor.</param>
+    /// <param name="weights">The tensors of <see cref="WeightNames.Of"/>, such as those of a mapped checkpoint.</param>
+    /// <param name="precision">How weights are held and multiplied; null: single precision.</param>
+    /// <param name="progress">The share that is written, 0..1.</param>
+    /// <param name="cancellationToken">Ends it; nothing is left behind.</param>
+    /// <returns>What packing did to the weights, as <see cref="Errors"/>.</returns>
+    /// <exception cref="SpecException">As of the constructor.</exception>
+    /// <exception cref="ArgumentException">As of the constructor.</exception>
+    /// <exception cref="IOException">The file cannot be written; nothing is left behind.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public static IReadOnlyList<ExpertError> Pack(string path, MoELayerSpec spec, IWeightSource weights, ExpertPrecision? precision = null, IProgress<double>? progress = null, CancellationToken cancellationToken = default)
+    {
+        var held = Checked(precision);
+        var reader = new ExpertReader(Supported(spec), weights, finite: IsQuantised(precision));
+        var errors = new ExpertError[reader.Count];
+        using var writer = new PackedFileWriter(path, PackedFile.Plan(spec, held, hasRouter: true), progress, cancellationToken);
+        for (int i = 0; i < errors.Length; i++)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            using var expert = reader.Pack(i, held.Weights);
+            writer.Add(expert);
+            errors[i] = expert.Error;
+        }
+
+        if (reader.Small.Get(WeightNames.SharedScalarGate) is { } gate) writer.Add(gate);
+        using var router = new PackedRouter(spec, reader.Small);
+        router.AddTo(writer);
+        writer.Commit();
+        return errors;
+    }
+
+    /// <summary>
+    /// Maps a file of <see cref="Save"/>, <see cref="Pack"/> or <see cref="ManagedMoEEngine.Save"/>: experts are read in place when tokens come to them, so that a layer may be larger than memory and the first token need not wait for the others' experts.
+    /// Results have the bits of the layer that was saved. The file must not change while the layer lives.
+    /// </summary>
+    /// <param name="path">The file.</param>
+    /// <param name="verify">Reads the whole file once and compares its checksums; otherwise only the header's is. Damaged weights give wrong numbers, never a read outside of the file.</param>
+    /// <param name="cancellationToken">Ends the comparison.</param>
+    /// <exception cref="InvalidDataException">No packed layer, cut off or damaged, of another version or of a layout that this library does not read; the message names the file and the rule.</exception>
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public static MoEFeedForward Open(string path, bool verify = false, CancellationToken cancellationToken = default) => OpenWith(path, verify, withRouter: false, out _, cancellationToken);
+
+    internal static MoEFeedForward OpenWith(string path, bool verify, bool withRouter, out PackedRouter? router, CancellationToken cancellationToken)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        MappedFile? file = null;
+        try
+        {
+            file = new MappedFile(path);
+            var packed = PackedFile.Parse(new ReadOnlySpan<byte>(file.Data, (int)Math.Min(file.Length, int.MaxValue)), file.Length);
+            if (withRouter && !packed.HasRouter) throw new InvalidDataException("the file holds experts without a router; open it by MoEFeedForward.Open");
+            if (verify) Verify(file, packed, cancellationToken);
+            var layer = new MoEFeedForward(file, packed);
+            router = withRouter ? PackedRouter.Open(file, packed) : null;
+            return layer;
+        }
+        catch (Exception e)
+        {
+            file?.Dispose();
+            if (e is InvalidDataException or OverflowException) throw new InvalidDataException($"{path}: {e.Message}", e);
+            throw;
+        }
+    }
+
+    private static void Verify(MappedFile file, PackedFile packed, CancellationToken cancellationToken)
+    {
+        const int Step = 16 << 20;
+        for (int i = 0; i < packed.Sections.Length; i++)
+        {
+            var section = packed.Sections[i];
+            uint crc = 0;
+            for (long at = 0; at < section.Length; at += Step)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                crc = Crc32C.Of(new ReadOnlySpan<byte>(file.Data + section.Offset + at, (int)Math.Min(Step, section.Length - at)), crc);
+            }
+
+            if (crc != section.Crc) throw new InvalidDataException($"the checksum of section {i} (bytes {section.Offset}..{section.Offset + section.Length - 1}) does not match");
+        }
+    }
+
+    /// <summary>Frees the packed weights, or unmaps their file. A call that is running finishes first; later ones are refused.</summary>
     public void Dispose()
     {
-        foreach (var expert in _experts) expert.Dispose();
+        if (Interlocked.Exchange(ref _disposed, 1) == 0) Leave();
     }
+
+    // No call begins on memory that is gone, and none loses it while it runs.
+    private void Enter()
+    {
+        int holders = Volatile.Read(ref _holders);
+        while (true)
+        {
+            ObjectDisposedException.ThrowIf(holders == 0 || Volatile.Read(ref _disposed) != 0, this);
+            int seen = Interlocked.CompareExchange(ref _holders, holders + 1, holders);
+            if (seen == holders) return;
+            holders = seen;
+        }
+    }
+
+    private void Leave()
+    {
+        if (Interlocked.Decrement(ref _holders) > 0) return;
+        foreach (var expert in _experts) expert.Dispose();
+        _file?.Dispose();
+    }
+
+    private static ExpertPrecision Checked(ExpertPrecision? precision) => (precision ?? ExpertPrecision.Single).Checked();
+
+    private static bool IsQuantised(ExpertPrecision? precision) => precision is { Weights: not (WeightFormat.Single or WeightFormat.BFloat16) };
 
     // The plan's order is by expert, then by token, so a chunk is a run of every expert's routes.
     private void Collect(ReadOnlySpan<float> tokens, in Routes routing, Span<int> cursors, int from, int to, FeedForwardRun run)
@@ -177,20 +333,6 @@ public sealed unsafe class MoEFeedForward : IDisposable
         if (!_shared) return;
         for (int t = from; t < to; t++) run.AddRow(t, SharedWeight(tokens.Slice(t * Spec.Width, Spec.Width)));
         run.EndExpert(_experts.Length - 1);
-    }
-
-    private static void CheckFinite(LayerWeights tensors)
-    {
-        string[] names = [WeightNames.ExpertGate, WeightNames.ExpertUp, WeightNames.ExpertDown, WeightNames.SharedGate, WeightNames.SharedUp, WeightNames.SharedDown];
-        var problems = new List<string>();
-        foreach (string name in names)
-        {
-            if (tensors.Get(name) is not { } values) continue;
-            int at = values.AsSpan().IndexOfAnyExceptInRange(float.MinValue, float.MaxValue);
-            if (at >= 0) problems.Add($"{name}[{at}] = {values[at]}; must be finite to be quantised");
-        }
-
-        if (problems.Count > 0) throw new ArgumentException(string.Join("; ", problems), nameof(tensors));
     }
 
     private float SharedWeight(ReadOnlySpan<float> token) => _sharedGate is null ? 1 : (float)ScoreFunctions.Sigmoid(ReferenceExpert.Dot(_sharedGate, token));

@@ -5,6 +5,25 @@ internal sealed unsafe class PackedExpert : IDisposable
 {
     private readonly AlignedBuffer _firstBias, _downBias;
 
+    /// <summary>An expert that lies packed in memory already, such as a mapped file.</summary>
+    /// <param name="spec">The form; its width is not looked at.</param>
+    /// <param name="format">How weights are held.</param>
+    /// <param name="width">D.</param>
+    /// <param name="inner">F.</param>
+    /// <param name="parts">Memory of <see cref="Lengths"/>.</param>
+    /// <param name="first">What packing did to the first matrix.</param>
+    /// <param name="down">And to the second.</param>
+    public PackedExpert(ExpertSpec spec, WeightFormat format, int width, int inner, IReadOnlyList<AlignedBuffer> parts, (double Error, double Norm, double WorstRow) first, (double Error, double Norm, double WorstRow) down)
+    {
+        Width = width;
+        Inner = inner;
+        Half = HalfOf(spec.Form);
+        First = new PackedMatrix(format, width, checked((inner + Half - 1) / Half * Tiles.Columns), parts[0], first);
+        Down = new PackedMatrix(format, inner, width, parts[1], down);
+        (_firstBias, _downBias) = (parts[2], parts[3]);
+        HasFirstBias = HasDownBias = spec.Biases;
+    }
+
     /// <param name="spec">The form; its width is not looked at.</param>
     /// <param name="format">How weights are held.</param>
     /// <param name="width">D.</param>
@@ -16,18 +35,9 @@ internal sealed unsafe class PackedExpert : IDisposable
     /// <param name="upBias">[F], or empty.</param>
     /// <param name="downBias">[D], or empty.</param>
     public PackedExpert(ExpertSpec spec, WeightFormat format, int width, int inner, ReadOnlySpan<float> gate, ReadOnlySpan<float> up, ReadOnlySpan<float> down, ReadOnlySpan<float> gateBias, ReadOnlySpan<float> upBias, ReadOnlySpan<float> downBias)
+        : this(spec, format, width, inner, Array.ConvertAll(Lengths(spec, format, width, inner), static bytes => new AlignedBuffer(checked((long)bytes) / sizeof(float))), default, default)
     {
-        Width = width;
-        Inner = inner;
         bool glu = spec.Form == ExpertForm.Glu;
-        Half = glu ? Tiles.Columns / 2 : Tiles.Columns;
-        int firstPanels = (inner + Half - 1) / Half;
-        First = new PackedMatrix(format, width, firstPanels * Tiles.Columns);
-        Down = new PackedMatrix(format, inner, width);
-        _firstBias = new AlignedBuffer(First.Panels * Tiles.Columns);
-        _downBias = new AlignedBuffer(Down.Panels * Tiles.Columns);
-        HasFirstBias = !upBias.IsEmpty;
-        HasDownBias = !downBias.IsEmpty;
         for (int f = 0; f < inner; f++)
         {
             int panel = f / Half, j = f % Half;
@@ -42,6 +52,13 @@ internal sealed unsafe class PackedExpert : IDisposable
             Down.SetColumn(i / Tiles.Columns, i % Tiles.Columns, down.Slice(i * inner, inner));
             if (HasDownBias) _downBias.Data[i] = downBias[i];
         }
+    }
+
+    /// <summary>Bytes of the parts in memory: first matrix, down matrix, biases of the first, biases of the down.</summary>
+    public static Int128[] Lengths(ExpertSpec spec, WeightFormat format, int width, int inner)
+    {
+        long half = HalfOf(spec.Form), first = (inner + half - 1) / half * Tiles.Columns, down = (width + (long)Tiles.Columns - 1) / Tiles.Columns * Tiles.Columns;
+        return [PackedMatrix.LengthOf(format, width, first), PackedMatrix.LengthOf(format, inner, width), sizeof(float) * first, sizeof(float) * down];
     }
 
     public int Width { get; }
@@ -73,9 +90,18 @@ internal sealed unsafe class PackedExpert : IDisposable
         }
     }
 
+    /// <summary>The memory, in the order of <see cref="Lengths"/>.</summary>
+    public IEnumerable<(nint Data, long Bytes, (double Error, double Norm, double WorstRow) Errors)> Parts =>
+    [
+        ((nint)First.Panel(0), First.Bytes, First.Errors), ((nint)Down.Panel(0), Down.Bytes, Down.Errors),
+        ((nint)_firstBias.Data, _firstBias.Length * sizeof(float), default), ((nint)_downBias.Data, _downBias.Length * sizeof(float), default),
+    ];
+
     public float* FirstBias(int panel) => _firstBias.Data + panel * Tiles.Columns;
 
     public float* DownBias(int panel) => _downBias.Data + panel * Tiles.Columns;
+
+    private static int HalfOf(ExpertForm form) => form == ExpertForm.Glu ? Tiles.Columns / 2 : Tiles.Columns;
 
     public void Dispose()
     {

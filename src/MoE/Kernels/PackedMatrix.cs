@@ -4,7 +4,7 @@ using System.Runtime.Intrinsics;
 namespace MoE;
 
 /// <summary>
-/// A weight matrix in panels of 32 columns (outputs), in the order in which the kernels read them. Block formats lie in halves of 16 columns: for each 32 inputs, the numbers of four inputs per column side by side, then 16 scales.
+/// A weight matrix in panels of 32 columns (outputs), in the order in which the kernels read them. Block formats lie in halves of 16 columns: for each 32 inputs, the numbers of four inputs per column side by side, then 16 scales, then 16 zero points of 4 bits where the format has them (columns 0..7 low, 8..15 high).
 /// </summary>
 internal sealed unsafe class PackedMatrix : IDisposable
 {
@@ -15,6 +15,7 @@ internal sealed unsafe class PackedMatrix : IDisposable
     private const int ScaleBytes = Half * sizeof(ushort);
     private const int Int8Bytes = Block * Half;
     private const int Int4Bytes = Block * Half / 2;
+    private const int ZeroBytes = Half / 2;
 
     private readonly AlignedBuffer _buffer;
     private double _error, _norm, _worstRow;
@@ -22,22 +23,23 @@ internal sealed unsafe class PackedMatrix : IDisposable
     /// <param name="format">How numbers are held.</param>
     /// <param name="inputs">K, positive.</param>
     /// <param name="columns">Columns; rounded up to panels, whose rest is zero.</param>
-    public PackedMatrix(WeightFormat format, int inputs, int columns)
+    /// <param name="memory">Of <see cref="LengthOf"/> bytes, with the matrix in it; null: memory of its own, to be filled.</param>
+    /// <param name="errors">What packing did, where memory is given.</param>
+    public PackedMatrix(WeightFormat format, int inputs, int columns, AlignedBuffer? memory = null, (double Error, double Norm, double WorstRow) errors = default)
     {
         Format = format;
         Inputs = inputs;
         Blocks = (inputs + Block - 1) / Block;
         Panels = (columns + Tiles.Columns - 1) / Tiles.Columns;
-        PanelBytes = format switch
-        {
-            WeightFormat.Single => (long)inputs * Tiles.Columns * sizeof(float),
-            WeightFormat.BFloat16 => (long)inputs * Tiles.Columns * sizeof(ushort),
-            WeightFormat.Int8PerRow => 2L * (Blocks * Int8Bytes + ScaleBytes),
-            WeightFormat.Int8PerBlock => 2L * Blocks * (Int8Bytes + ScaleBytes),
-            _ => 2L * Blocks * (Int4Bytes + ScaleBytes),
-        };
-        _buffer = new AlignedBuffer((Panels * PanelBytes + sizeof(float) - 1) / sizeof(float));
+        PanelBytes = PanelLength(format, inputs);
+        long length = checked((long)LengthOf(format, inputs, columns)) / sizeof(float);
+        if (memory is not null && memory.Length != length) throw new ArgumentException($"memory has {memory.Length} numbers; must have {length}", nameof(memory));
+        _buffer = memory ?? new AlignedBuffer(length);
+        (_error, _norm, _worstRow) = errors;
     }
+
+    /// <summary>Bytes of a matrix, a whole number of singles.</summary>
+    public static Int128 LengthOf(WeightFormat format, int inputs, long columns) => PanelLength(format, inputs) * (Int128)((columns + Tiles.Columns - 1) / Tiles.Columns);
 
     /// <summary>A whole matrix in single precision.</summary>
     /// <param name="weight">[N, K].</param>
@@ -68,13 +70,16 @@ internal sealed unsafe class PackedMatrix : IDisposable
     public (double Error, double Norm, double WorstRow) Errors => (_error, _norm, _worstRow);
 
     /// <summary>Bytes of one block of a half panel, its scales among them if they are its own.</summary>
-    public int BlockBytes => Format switch { WeightFormat.Int8PerRow => Int8Bytes, WeightFormat.Int8PerBlock => Int8Bytes + ScaleBytes, _ => Int4Bytes + ScaleBytes };
+    public int BlockBytes => Format switch { WeightFormat.Int8PerRow => Int8Bytes, WeightFormat.Int8PerBlock => Int8Bytes + ScaleBytes, WeightFormat.Int4PerBlock => Int4Bytes + ScaleBytes, _ => Int4Bytes + ScaleBytes + ZeroBytes };
 
     /// <summary>Where the scales of a half panel begin, counted from the half.</summary>
     public int FirstScale => Format switch { WeightFormat.Int8PerRow => Blocks * Int8Bytes, WeightFormat.Int8PerBlock => Int8Bytes, _ => Int4Bytes };
 
     /// <summary>From one block's scales to the next.</summary>
     public int ScaleStep => Format == WeightFormat.Int8PerRow ? 0 : BlockBytes;
+
+    /// <summary>Numbers of a format have 4 bits.</summary>
+    public static bool IsNibbles(WeightFormat format) => format is WeightFormat.Int4PerBlock or WeightFormat.Int4PerBlockAsymmetric;
 
     public byte* Panel(int panel) => (byte*)_buffer.Data + panel * PanelBytes;
 
@@ -119,25 +124,24 @@ internal sealed unsafe class PackedMatrix : IDisposable
             int count = Math.Min(Block, values.Length - b * Block);
             new Span<float>(block, Block).Clear();
             values.Slice(b * Block, count).CopyTo(new Span<float>(block, Block));
-            float scale = Quantizer.Round(Format, block, rowScale, numbers);
+            float scale = Quantizer.Round(Format, block, rowScale, numbers, out int zero);
             ((ushort*)(half + FirstScale + (long)b * ScaleStep))[at] = Bfloat16.Round(scale);
             byte* to = half + (long)b * BlockBytes;
+            if (Format == WeightFormat.Int4PerBlockAsymmetric) SetNibble(to + Int4Bytes + ScaleBytes + at % ZeroBytes, zero + 8, high: at >= ZeroBytes);
             for (int k = 0; k < Block; k++)
             {
-                if (Format != WeightFormat.Int4PerBlock)
+                if (!IsNibbles(Format))
                 {
                     to[k / 4 * 4 * Half + 4 * at + k % 4] = (byte)(numbers[k] + 128);
                 }
                 else
                 {
                     // The low nibbles are inputs 0..15, the high ones 16..31.
-                    byte* pair = to + k % 16 / 4 * 4 * Half + 4 * at + k % 4;
-                    int nibble = numbers[k] + 8;
-                    *pair = (byte)(k < 16 ? (*pair & 0xf0) | nibble : (*pair & 0x0f) | (nibble << 4));
+                    SetNibble(to + k % 16 / 4 * 4 * Half + 4 * at + k % 4, numbers[k] + 8, high: k >= 16);
                 }
             }
 
-            for (int k = 0; k < count; k++) Add(ref error, ref norm, block[k], scale * numbers[k]);
+            for (int k = 0; k < count; k++) Add(ref error, ref norm, block[k], scale * (numbers[k] - zero));
         }
 
         Done(error, norm);
@@ -166,16 +170,17 @@ internal sealed unsafe class PackedMatrix : IDisposable
             for (int b = 0; b < Blocks; b++)
             {
                 var scales = Bfloat16.Widen(Vector256.Load((ushort*)(half + FirstScale + (long)b * ScaleStep)));
+                var zeros = Format == WeightFormat.Int4PerBlockAsymmetric ? IntegerTiles.Zeros(half + (long)b * BlockBytes + Int4Bytes + ScaleBytes) : Vector512.Create(8);
                 int count = Math.Min(Block, Inputs - b * Block);
                 uint* from = (uint*)(half + (long)b * BlockBytes);
                 float* row = to + (long)b * Block * Tiles.Columns + h * Half;
                 for (int k = 0; k < count; k++, row += Tiles.Columns)
                 {
                     Vector512<int> q;
-                    if (Format == WeightFormat.Int4PerBlock)
+                    if (IsNibbles(Format))
                     {
                         var lanes = Vector512.Load(from + k % 16 / 4 * Half);
-                        q = (Vector512.ShiftRightLogical(lanes, 8 * (k % 4) + (k < 16 ? 0 : 4)) & Vector512.Create(15u)).AsInt32() - Vector512.Create(8);
+                        q = (Vector512.ShiftRightLogical(lanes, 8 * (k % 4) + (k < 16 ? 0 : 4)) & Vector512.Create(15u)).AsInt32() - zeros;
                     }
                     else
                     {
@@ -189,6 +194,22 @@ internal sealed unsafe class PackedMatrix : IDisposable
     }
 
     public void Dispose() => _buffer.Dispose();
+
+    private static long PanelLength(WeightFormat format, long inputs)
+    {
+        long blocks = (inputs + Block - 1) / Block;
+        return format switch
+        {
+            WeightFormat.Single => inputs * Tiles.Columns * sizeof(float),
+            WeightFormat.BFloat16 => inputs * Tiles.Columns * sizeof(ushort),
+            WeightFormat.Int8PerRow => 2 * (blocks * Int8Bytes + ScaleBytes),
+            WeightFormat.Int8PerBlock => 2 * blocks * (Int8Bytes + ScaleBytes),
+            WeightFormat.Int4PerBlock => 2 * blocks * (Int4Bytes + ScaleBytes),
+            _ => 2 * blocks * (Int4Bytes + ScaleBytes + ZeroBytes),
+        };
+    }
+
+    private static void SetNibble(byte* pair, int nibble, bool high) => *pair = (byte)(high ? (*pair & 0x0f) | (nibble << 4) : (*pair & 0xf0) | nibble);
 
     private static void Add(ref double error, ref double norm, float value, float held)
     {

@@ -3,7 +3,7 @@ using System.Runtime.Intrinsics;
 
 namespace MoE;
 
-/// <summary>Blocks of 32 numbers as small integers and a scale. A block of zeros has the scale zero.</summary>
+/// <summary>Blocks of 32 numbers as small integers, a scale and, in one format, a zero point. A block of zeros has the scale zero; no scale and no number that is held is infinite or NaN.</summary>
 internal static unsafe class Quantizer
 {
     private const int Block = PackedMatrix.Block;
@@ -11,46 +11,72 @@ internal static unsafe class Quantizer
     // Where the largest number of a block goes, in steps of the scale: within -8..7 or a little past the end, whichever leaves the least error.
     private static readonly float[] s_ends = [-8, -7.5f, -7, -8.5f, 7, 7.5f];
 
+    // The share of a block's range that sixteen steps cover, where the zero point is free: clipping the ends a little makes the steps between them finer.
+    private static readonly float[] s_shares = [1, 0.93f, 0.86f, 0.8f];
+
     /// <summary>The scale that puts the largest magnitude at 127, as the bfloat16 it is held in.</summary>
     public static float Scale8(ReadOnlySpan<float> values)
     {
         float most = 0;
         foreach (float v in values) most = Math.Max(most, Math.Abs(v));
-        return Bfloat16.Widen(Bfloat16.Round(most / 127));
+        ushort scale = Bfloat16.Round(most / 127);
+        // At the end of the range of single precision, a scale that was rounded up has no finite 127.
+        return Bfloat16.Widen(float.IsInfinity(127 * Bfloat16.Widen(scale)) ? (ushort)(scale - 1) : scale);
     }
 
     /// <summary>-127..127.</summary>
     private static float Round8(float* values, float scale, sbyte* to)
     {
         float inverse = scale == 0 ? 0 : 1 / scale;
+        // The inverse of a tiny scale is no number.
+        if (float.IsInfinity(inverse))
+        {
+            for (int k = 0; k < Block; k++) to[k] = (sbyte)Math.Clamp(Math.Round((double)values[k] / scale), -127, 127);
+            return scale;
+        }
+
         for (int k = 0; k < Block; k++) to[k] = (sbyte)Math.Clamp(MathF.Round(values[k] * inverse), -127, 127);
         return scale;
     }
 
-    /// <summary>-8..7, by the scale of the least squared error among a few.</summary>
-    private static float Round4(float* values, sbyte* to)
+    /// <summary>-8..7, by the scale, and the zero point where it is free, of the least squared error among a few.</summary>
+    private static float Round4(float* values, bool asymmetric, sbyte* to, out int zero)
     {
-        Vector512<float> a = Vector512.Load(values), b = Vector512.Load(values + 16);
-        float largest = 0;
+        float largest = 0, low = 0, high = 0;
         for (int k = 0; k < Block; k++)
         {
             if (Math.Abs(values[k]) > Math.Abs(largest)) largest = values[k];
+            low = Math.Min(low, values[k]);
+            high = Math.Max(high, values[k]);
         }
 
-        float best = 0, least = float.PositiveInfinity;
+        var search = new Search4(values, to, Math.Abs(largest));
         foreach (float end in s_ends)
         {
-            float scale = Bfloat16.Widen(Bfloat16.Round(largest / end));
-            if (scale == 0) continue;
-            var da = a - Nearest4(a, scale) * scale;
-            var db = b - Nearest4(b, scale) * scale;
-            float error = Vector512.Sum(da * da + db * db);
-            if (error < least) (best, least) = (scale, error);
+            float scale = largest / end;
+            // The same steps from the other end: a scale below zero is one above it, with the numbers mirrored.
+            if (asymmetric && scale < 0) search.Try(-scale, -1);
+            else search.Try(scale, 0);
         }
 
-        Vector512<float> qa = best == 0 ? default : Nearest4(a, best), qb = best == 0 ? default : Nearest4(b, best);
-        for (int k = 0; k < 16; k++) (to[k], to[16 + k]) = ((sbyte)qa[k], (sbyte)qb[k]);
-        return best;
+        if (asymmetric)
+        {
+            // Halves first: the range of the largest numbers is none.
+            float middle = high / 2 + low / 2;
+            foreach (float share in s_shares)
+            {
+                float step = share * (high / 15 - low / 15);
+                if (step == 0) continue;
+                int at = (int)Math.Floor(Math.Clamp(-0.5 - (double)middle / step, -8, 7));
+                search.Try(step, at);
+                if (at < 7) search.Try(step, at + 1);
+            }
+
+            for (int i = 0; i < 2 && search.Scale != 0; i++) search.Refine();
+        }
+
+        zero = search.Zero;
+        return search.Finish();
     }
 
     /// <summary>A block in the integers of a format; returns its scale.</summary>
@@ -58,12 +84,17 @@ internal static unsafe class Quantizer
     /// <param name="values">[32].</param>
     /// <param name="rowScale">The row's, where a row has one.</param>
     /// <param name="to">[32], overwritten.</param>
-    public static float Round(WeightFormat format, float* values, float rowScale, sbyte* to) => format switch
+    /// <param name="zero">The number that stands for zero: 0 where the format has no zero points, otherwise in -8..7.</param>
+    public static float Round(WeightFormat format, float* values, float rowScale, sbyte* to, out int zero)
     {
-        WeightFormat.Int8PerRow => Round8(values, rowScale, to),
-        WeightFormat.Int8PerBlock => Round8(values, Scale8(new ReadOnlySpan<float>(values, Block)), to),
-        _ => Round4(values, to),
-    };
+        zero = 0;
+        return format switch
+        {
+            WeightFormat.Int8PerRow => Round8(values, rowScale, to),
+            WeightFormat.Int8PerBlock => Round8(values, Scale8(new ReadOnlySpan<float>(values, Block)), to),
+            _ => Round4(values, format == WeightFormat.Int4PerBlockAsymmetric, to, out zero),
+        };
+    }
 
     /// <summary>Activations of one row: 8-bit numbers, a scale in single precision for each 32 of them, and their sums times the offset of the weights.</summary>
     /// <param name="from">[count], finite or not: what is not finite spoils its block only.</param>
@@ -109,6 +140,81 @@ internal static unsafe class Quantizer
 
     private static Vector512<short> EvenFirst => Vector512.Create(0, 2, 1, 3, 4, 6, 5, 7, 8, 10, 9, 11, 12, 14, 13, 15, 16, 18, 17, 19, 20, 22, 21, 23, 24, 26, 25, 27, 28, 30, 29, 31);
 
-    private static Vector512<float> Nearest4(Vector512<float> values, float scale) =>
-        Vector512.Min(Vector512.Max(Vector512.Round(values * (1 / scale)), Vector512.Create(-8f)), Vector512.Create(7f));
+    /// <summary>The best scale and zero point so far of one block.</summary>
+    private ref struct Search4
+    {
+        private readonly float* _values;
+        private readonly sbyte* _to;
+        // Squares of these overflow or vanish in single precision, and inverses of their scales may.
+        private readonly bool _extreme;
+        private double _least;
+
+        public Search4(float* values, sbyte* to, float largest)
+        {
+            _values = values;
+            _to = to;
+            _extreme = largest is > 1e18f or < 1e-15f;
+            _least = double.PositiveInfinity;
+        }
+
+        public float Scale { get; private set; }
+
+        public int Zero { get; private set; }
+
+        public void Try(float wanted, int zero)
+        {
+            float scale = Bfloat16.Widen(Bfloat16.Round(wanted));
+            if (scale == 0) return;
+            double error = _extreme ? Slow(scale, zero) : Fast(scale, zero);
+            if (error < _least) (_least, Scale, Zero) = (error, scale, zero);
+        }
+
+        /// <summary>Tries the scale that is best for the numbers of the best one.</summary>
+        public void Refine()
+        {
+            double products = 0, squares = 0;
+            for (int k = 0; k < Block; k++)
+            {
+                double q = Number(_values[k], Scale, Zero) - Zero;
+                products += q * _values[k];
+                squares += q * q;
+            }
+
+            if (squares > 0 && products > 0) Try((float)(products / squares), Zero);
+        }
+
+        /// <summary>Writes the numbers; returns the scale.</summary>
+        public readonly float Finish()
+        {
+            for (int k = 0; k < Block; k++) _to[k] = Scale == 0 ? (sbyte)0 : (sbyte)Number(_values[k], Scale, Zero);
+            return Scale;
+        }
+
+        private readonly double Number(float value, float scale, int zero) =>
+            Math.Clamp(_extreme ? Math.Round((double)value / scale) + zero : MathF.Round(value * (1 / scale)) + zero, -8, 7);
+
+        private readonly float Fast(float scale, int zero)
+        {
+            Vector512<float> a = Vector512.Load(_values), b = Vector512.Load(_values + 16);
+            var da = a - Nearest4(a, scale, zero) * scale;
+            var db = b - Nearest4(b, scale, zero) * scale;
+            return Vector512.Sum(da * da + db * db);
+        }
+
+        private readonly double Slow(float scale, int zero)
+        {
+            double error = 0;
+            for (int k = 0; k < Block; k++)
+            {
+                double difference = _values[k] - (double)(float)(scale * (float)(Number(_values[k], scale, zero) - zero));
+                error += difference * difference;
+            }
+
+            return error;
+        }
+
+        // Steps from zero.
+        private static Vector512<float> Nearest4(Vector512<float> values, float scale, int zero) =>
+            Vector512.Min(Vector512.Max(Vector512.Round(values * (1 / scale)), Vector512.Create(-8f - zero)), Vector512.Create(7f - zero));
+    }
 }

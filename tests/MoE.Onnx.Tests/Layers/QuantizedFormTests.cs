@@ -22,7 +22,7 @@ public sealed class QuantizedFormTests
             var data = new TheoryData<string, WeightFormat, bool>();
             foreach (string name in s_specs.Keys)
             {
-                foreach (var format in new[] { WeightFormat.Int8PerRow, WeightFormat.Int8PerBlock, WeightFormat.Int4PerBlock })
+                foreach (var format in new[] { WeightFormat.Int8PerRow, WeightFormat.Int8PerBlock, WeightFormat.Int4PerBlock, WeightFormat.Int4PerBlockAsymmetric })
                 {
                     foreach (bool routing in new[] { false, true }) data.Add(name, format, routing);
                 }

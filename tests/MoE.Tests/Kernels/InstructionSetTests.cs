@@ -70,10 +70,12 @@ internal static class Program
         products.Segments_longer_than_a_chunk_agree();
         new ExpertTrainingTests().Gradients_are_slopes();
         var quantized = new QuantizedFeedForwardTests();
-        foreach (int precision in new[] { 0, 2, 6 }) quantized.It_is_the_layer_of_the_weights_that_are_held(precision);
+        foreach (int precision in new[] { 0, 2, 6, 7, 8 }) quantized.It_is_the_layer_of_the_weights_that_are_held(precision);
         quantized.Threads_and_slices_change_no_bit(5);
 
         new PackedMatrixTests().Integer_products_are_exact(WeightFormat.Int4PerBlock);
+        new PackedMatrixTests().Integer_products_are_exact(WeightFormat.Int4PerBlockAsymmetric);
+        new PackedMatrixTests().Zero_points_are_each_blocks_own();
         var routers = new RouterKernelTests();
         routers.Sizes_of_models_are_the_reference(8, 2);
         routers.Sizes_of_models_are_the_reference(64, 8);

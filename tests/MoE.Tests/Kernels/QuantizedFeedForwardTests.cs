@@ -11,9 +11,12 @@ public sealed unsafe class QuantizedFeedForwardTests
     [
         new(WeightFormat.BFloat16), new(WeightFormat.Int8PerRow), new(WeightFormat.Int8PerBlock), new(WeightFormat.Int4PerBlock),
         new(WeightFormat.Int8PerRow, ActivationFormat.Int8), new(WeightFormat.Int8PerBlock, ActivationFormat.Int8), new(WeightFormat.Int4PerBlock, ActivationFormat.Int8),
+        new(WeightFormat.Int4PerBlockAsymmetric), new(WeightFormat.Int4PerBlockAsymmetric, ActivationFormat.Int8),
     ];
 
     public static TheoryData<int> Precisions => [.. Enumerable.Range(0, s_precisions.Length)];
+
+    internal static ExpertPrecision Precision(int number) => s_precisions[number];
 
     [Theory, MemberData(nameof(Precisions))]
     public void It_is_the_layer_of_the_weights_that_are_held(int number)
@@ -85,6 +88,7 @@ public sealed unsafe class QuantizedFeedForwardTests
     [InlineData(WeightFormat.Int8PerRow, 0.006, 0.009)]
     [InlineData(WeightFormat.Int8PerBlock, 0.004, 0.0055)]
     [InlineData(WeightFormat.Int4PerBlock, 0.06, 0.09)]
+    [InlineData(WeightFormat.Int4PerBlockAsymmetric, 0.05, 0.08)]
     public void Errors_of_normal_weights_are_what_their_steps_say(WeightFormat format, double least, double most)
     {
         var spec = LayerProfiles.Mixtral(1024, 64, 2, 1);

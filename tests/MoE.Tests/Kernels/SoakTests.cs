@@ -33,7 +33,7 @@ public sealed class SoakTests
     {
         int d = random.Next(1, 130), f = random.Next(1, 130), e = random.Next(1, 20), k = random.Next(1, Math.Min(e, 6) + 1), tokens = random.Next(0, 200), seed = random.Next();
         var spec = LayerProfiles.Mixtral(d, f, e, k);
-        var format = (WeightFormat)random.Next(5);
+        var format = (WeightFormat)random.Next(6);
         var activations = format >= WeightFormat.Int8PerRow && random.Next(2) == 0 ? ActivationFormat.Int8 : ActivationFormat.Single;
         // Against the weights that are held: what few bits do to the weights themselves has no bound for a single token.
         QuantizedFeedForwardTests.IsWithinItsTerms(spec, tokens, new ExpertPrecision(format, activations), seed, MoEFeedForward.DefaultPath, workspace);
