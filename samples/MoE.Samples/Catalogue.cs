@@ -3,6 +3,7 @@ using MoE.Samples.Frame;
 using MoE.Samples.Papers.Armorm;
 using MoE.Samples.Papers.Customization;
 using MoE.Samples.Papers.Dagnn;
+using MoE.Samples.Papers.Hmode;
 using MoE.Samples.Papers.Hopfield;
 using MoE.Samples.Papers.Mmoe;
 using MoE.Samples.Papers.Pigeon;
@@ -33,6 +34,7 @@ public static class Catalogue
         new DagnnSample(),
         new PigeonSample(),
         new HopfieldSample(),
+        new HmodeSample(),
         OwnGate.Sample,
         OwnExpert.Sample,
         OwnModel.Sample,
