@@ -11,7 +11,7 @@ public sealed class DensityModel : nn.Module
     /// <summary>Experts; the last is the finest.</summary>
     public const int Experts = 3;
 
-    private const int C1 = 16, C2 = 32, C3 = 64, Gate = 32;
+    private const int C1 = 16, C2 = 32, C3 = 64, Fine = 8, Gate = 32;
     private readonly nn.Module<Tensor, Tensor> down1;
     private readonly nn.Module<Tensor, Tensor> down2;
     private readonly nn.Module<Tensor, Tensor> down3;
@@ -33,8 +33,8 @@ public sealed class DensityModel : nn.Module
         down2 = Block(C1, C2, 2);
         down3 = nn.Sequential(Block(C2, C3, 2), Block(C3, C3, 1));
         up2 = Block(C3 + C2, C1, 1);
-        up1 = Block(C1 + C1, C1, 1);
-        heads = [Head(C3), Head(C1), Head(C1)];
+        up1 = Block(C1 + C1, Fine, 1);
+        heads = [Head(C3), Head(C1), Head(Fine)];
         compete = new PixelGate(Scorer(2 * Experts), 2, Experts);
         mask = nn.Sequential(nn.Conv2d(C3, 1, 3, padding: 1), nn.Sigmoid());
         join = new PixelGate(Scorer(Experts), Experts);

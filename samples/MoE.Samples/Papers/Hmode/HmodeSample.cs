@@ -47,7 +47,7 @@ public sealed class HmodeSample : Reproduction
     public override IReadOnlyList<Claim> Claims { get; } =
     [
         new("beats-best-expert", "Mean absolute error of the best of the three experts alone, chosen on the test scenes, above that of the mixture", "%", Bound.AtLeast(5)),
-        new("beats-average", "Mean absolute error of the experts' average above that of the mixture", "%", Bound.AtLeast(0)),
+        new("beats-average", "Mean absolute error of the experts' average above that of the mixture: equal weights would give zero", "%", Bound.AtLeast(1)),
         new("fine-falls-with-row", "Rank correlation of row and weight of the finest expert, where things grow downwards", "Spearman's rho", Bound.AtMost(-0.5)),
         new("cells-beat-best-expert", "On cells: mean absolute error of the best expert alone above that of the mixture", "%", Bound.AtLeast(5)),
         new("cells-error", "On cells: mean absolute error of the mixture, of 176 cells an image", "cells", Bound.AtMost(10)),
@@ -74,8 +74,8 @@ public sealed class HmodeSample : Reproduction
     public override void Run(RunContext context, Findings findings)
     {
         var recipe = _recipe ?? context.Pick(
-            new Recipe(Seeds: 3, TrainScenes: 800, TestScenes: 200, Steps: 250, CellSteps: 250, TestCells: 60),
-            new Recipe(Seeds: 5, TrainScenes: 3000, TestScenes: 500, Steps: 1500, CellSteps: 1200, TestCells: 100));
+            new Recipe(Seeds: 3, TrainScenes: 800, TestScenes: 200, Steps: 200, CellSteps: 200, TestCells: 50),
+            new Recipe(Seeds: 5, TrainScenes: 3000, TestScenes: 500, Steps: 1200, CellSteps: 900, TestCells: 100));
         var train = _train ?? FashionMnist.Load(context.Data, train: true);
         var test = _test ?? FashionMnist.Load(context.Data, train: false);
         var cells = _cells;
