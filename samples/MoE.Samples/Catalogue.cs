@@ -10,6 +10,7 @@ using MoE.Samples.Papers.Pigeon;
 using MoE.Samples.Papers.Quickstart;
 using MoE.Samples.Papers.RobustQa;
 using MoE.Samples.Papers.SteloCoder;
+using MoE.Samples.Papers.TaskExpert;
 using MoE.Samples.Papers.Temperature;
 using MoE.Samples.Papers.TopKGaussian;
 using MoE.Samples.Papers.XLora;
@@ -34,6 +35,7 @@ public static class Catalogue
         new DagnnSample(),
         new PigeonSample(),
         new HopfieldSample(),
+        new TaskExpertSample(),
         new HmodeSample(),
         OwnGate.Sample,
         OwnExpert.Sample,
