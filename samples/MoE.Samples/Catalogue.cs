@@ -3,12 +3,14 @@ using MoE.Samples.Frame;
 using MoE.Samples.Papers.Armorm;
 using MoE.Samples.Papers.Customization;
 using MoE.Samples.Papers.Dagnn;
+using MoE.Samples.Papers.Hmode;
 using MoE.Samples.Papers.Hopfield;
 using MoE.Samples.Papers.Mmoe;
 using MoE.Samples.Papers.Pigeon;
 using MoE.Samples.Papers.Quickstart;
 using MoE.Samples.Papers.RobustQa;
 using MoE.Samples.Papers.SteloCoder;
+using MoE.Samples.Papers.TaskExpert;
 using MoE.Samples.Papers.Temperature;
 using MoE.Samples.Papers.TopKGaussian;
 using MoE.Samples.Papers.XLora;
@@ -33,6 +35,8 @@ public static class Catalogue
         new DagnnSample(),
         new PigeonSample(),
         new HopfieldSample(),
+        new TaskExpertSample(),
+        new HmodeSample(),
         OwnGate.Sample,
         OwnExpert.Sample,
         OwnModel.Sample,

@@ -38,5 +38,6 @@ public static class DataCatalogue
         TinyShakespeare.Set,
         Gsm8k.Set,
         MbxpCode.Set,
+        VggCells.Set,
     ];
 }

@@ -27,6 +27,13 @@ internal static class HostReads
         return Read<bool>(tensor);
     }
 
+    /// <summary>The value of a tensor of one.</summary>
+    public static double Scalar(Tensor tensor)
+    {
+        using var scope = NewDisposeScope();
+        return tensor.detach().to(ScalarType.Float64).item<double>();
+    }
+
     /// <summary>The sum of counts.</summary>
     public static long Count(Tensor counts_E)
     {
