@@ -8,6 +8,7 @@ using MoE.Samples.Papers.Mmoe;
 using MoE.Samples.Papers.Pigeon;
 using MoE.Samples.Papers.Quickstart;
 using MoE.Samples.Papers.RobustQa;
+using MoE.Samples.Papers.Snn;
 using MoE.Samples.Papers.SteloCoder;
 using MoE.Samples.Papers.Temperature;
 using MoE.Samples.Papers.TopKGaussian;
@@ -33,6 +34,7 @@ public static class Catalogue
         new DagnnSample(),
         new PigeonSample(),
         new HopfieldSample(),
+        new SnnSample(),
         OwnGate.Sample,
         OwnExpert.Sample,
         OwnModel.Sample,
