@@ -1,6 +1,7 @@
 using MoE.Samples.Extending;
 using MoE.Samples.Frame;
 using MoE.Samples.Papers.Armorm;
+using MoE.Samples.Papers.AwMoe;
 using MoE.Samples.Papers.Customization;
 using MoE.Samples.Papers.Dagnn;
 using MoE.Samples.Papers.Hopfield;
@@ -34,6 +35,7 @@ public static class Catalogue
         new DagnnSample(),
         new PigeonSample(),
         new HopfieldSample(),
+        new AwMoeSample(),
         new SnnSample(),
         OwnGate.Sample,
         OwnExpert.Sample,

@@ -24,7 +24,7 @@ public sealed class SeedRun
     /// <summary>Processor time to train the one network, over that of the modules.</summary>
     public required double MonolithTime { get; init; }
 
-    /// <summary>Spikes that differ when the first module is trained again on another thread.</summary>
+    /// <summary>Answers that differ when the first module is trained again alone instead of beside others.</summary>
     public required int ChangedSpikes { get; init; }
 
     /// <summary>Largest difference of the sum of a neuron's weights from 78, just after it was made so.</summary>
@@ -48,7 +48,7 @@ public sealed class SeedRun
 
         // One image is one step of the progress; modules run side by side, so the steps are counted together.
         int train = 2 * recipe.Places * recipe.Epochs, shown = references.Length + places, single = recipe.Rivals * train;
-        long total = (long)recipe.Modules * (train + shown) + recipe.Rivals * (recipe.Places * 3 + train) + 2 * train + single * recipe.Rivals, done = 0;
+        long total = (long)recipe.Modules * (train + shown) + recipe.Rivals * recipe.Places * 5 + train + single * recipe.Rivals, done = 0;
         var gate = new Lock();
         void Stop(int weight)
         {
@@ -56,14 +56,14 @@ public sealed class SeedRun
         }
 
         float[][] Part(float[][] of, int module) => of[(module * recipe.Places)..((module + 1) * recipe.Places)];
-        PlaceModule Train(int m, bool plastic) => PlaceModule.Train([Part(spring, m), Part(fall, m)], recipe.Neurons, recipe.Epochs, plastic, seed, m, () => Stop(1));
+        PlaceModule Train(int m, bool plastic, int epochs) => PlaceModule.Train([Part(spring, m), Part(fall, m)], recipe.Neurons, epochs, plastic, seed, m, () => Stop(1));
 
         var modules = new PlaceModule[recipe.Modules];
         float[][] recorded = new float[recipe.Modules][], answered = new float[recipe.Modules][];
         var before = Environment.CpuUsage.TotalTime;
         InParallel(recipe.Modules, m =>
         {
-            modules[m] = Train(m, learns);
+            modules[m] = Train(m, learns, recipe.Epochs);
             recorded[m] = modules[m].Responses(references, new Draws(seed, 66, m), () => Stop(1));
             answered[m] = modules[m].Responses(summer, new Draws(seed, 67, m), () => Stop(1));
         });
@@ -73,13 +73,11 @@ public sealed class SeedRun
         var one = new Ensemble.Outcome(alone.Average(static o => o.Plain), alone.Average(static o => o.Removed), alone.Average(static o => o.RandomRemoved), alone.Average(static o => o.Standardized), 0, alone.Average(static o => o.Off));
         Ensemble.Outcome[] growing = [one, .. Enumerable.Range(2, recipe.Modules - 1).Select(m => ensemble.Of(m, 0, removes, seed))];
 
-        // The same module again, on another thread than the first.
-        PlaceModule? again = null;
-        var thread = new Thread(() => again = PlaceModule.Train([Part(spring, 0), Part(fall, 0)], recipe.Neurons, recipe.Epochs, learns, seed, 0, static () => { }));
-        thread.Start();
-        thread.Join();
-        Stop(train);
-        float[] first = answered[0], second = again!.Responses(summer, ReplayedAfter(again, references, seed), static () => { });
+        // The same module again, with nothing beside it.
+        before = Environment.CpuUsage.TotalTime;
+        var again = Train(0, learns, recipe.Epochs);
+        double small = (Environment.CpuUsage.TotalTime - before).TotalSeconds * recipe.Rivals;
+        float[] first = answered[0], second = again.Responses(summer, ReplayedAfter(again, references, seed), static () => { });
         int changed = first.Zip(second).Count(static p => p.First != p.Second);
         again.Network.Normalize();
         double column = Enumerable.Range(0, recipe.Neurons).Max(n => Math.Abs(Enumerable.Range(0, FashionMnist.Size).Sum(i => (double)again.Network.Weight(i, n)) - SpikingNetwork.ColumnSum));
@@ -87,19 +85,16 @@ public sealed class SeedRun
         // Untrained: random weights, the neurons named by their answers all the same.
         double untrained = Enumerable.Range(0, recipe.Rivals).Average(m =>
         {
-            var random = Train(m, plastic: false);
+            var random = Train(m, plastic: false, epochs: 1);
             var own = new Ensemble([random], [random.Responses([.. Part(spring, m), .. Part(fall, m)], new Draws(seed, 66, m), () => Stop(1))], [random.Responses(Part(summer, m), new Draws(seed, 67, m), () => Stop(1))]);
             return own.Of(1, 0, removes: false, seed).Plain;
         });
 
-        // One network for the places of the first modules; its time and theirs on this thread alone.
+        // One network for the places of the first modules; its time is that of one thread, like that above.
         before = Environment.CpuUsage.TotalTime;
         int all = recipe.Rivals * recipe.Places;
         var monolith = PlaceModule.Train([spring[..all], fall[..all]], recipe.Rivals * recipe.Neurons, recipe.Epochs, learns, seed, 1000, () => Stop(recipe.Rivals));
         double large = (Environment.CpuUsage.TotalTime - before).TotalSeconds;
-        before = Environment.CpuUsage.TotalTime;
-        Train(0, learns);
-        double small = (Environment.CpuUsage.TotalTime - before).TotalSeconds * recipe.Rivals;
         var lone = new Ensemble([monolith], [monolith.Responses([.. spring[..all], .. fall[..all]], new Draws(seed, 66, 1000), static () => { })], [monolith.Responses(summer[..all], new Draws(seed, 67, 1000), static () => { })]);
 
         return new()

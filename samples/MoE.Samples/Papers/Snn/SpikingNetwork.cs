@@ -17,7 +17,7 @@ public sealed class SpikingNetwork
 
     private const float Step = 0.5f, ToInhibitory = 10.4f, ToOthers = 17, RisePre = 1e-4f, RisePost = 0.01f, RiseThreshold = 0.05f;
     private const int RefractoryExcitatory = (int)(5 / Step), RefractoryInhibitory = (int)(2 / Step), Never = int.MinValue / 2;
-    private static readonly float s_decayE = Decay(1), s_decayI = Decay(0.5), s_meanE = Mean(1), s_meanI = Mean(0.5), s_decayPost = Decay(20);
+    private static readonly float s_decayE = Decay(1), s_decayI = Decay(2), s_meanE = Mean(1), s_meanI = Mean(2), s_decayPost = Decay(20);
 
     // The trace of a spike by its age in steps; after 200 ms (exp(-10)) there is none.
     private static readonly float[] s_trace = [.. Enumerable.Range(0, (int)(200 / Step)).Select(static age => MathF.Exp(-age * Step / 20))];

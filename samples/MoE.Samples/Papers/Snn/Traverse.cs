@@ -7,17 +7,17 @@ namespace MoE.Samples.Papers.Snn;
 /// <param name="Gamma">Exponent on brightness.</param>
 /// <param name="Shift">Largest shift in pixels, along each axis.</param>
 /// <param name="Occlusion">Side of a square that is covered; 0: none.</param>
-/// <param name="Noise">Standard deviation of noise on pixels of 0..255.</param>
+/// <param name="Noise">Standard deviation of noise, as a share of a pixel's brightness: black stays black, or the normalisation of patches would make it the loudest part.</param>
 public sealed record Traverse(double Gamma, int Shift, int Occlusion, double Noise)
 {
     /// <summary>The first reference.</summary>
-    public static Traverse Spring { get; } = new(1, 0, 0, 6);
+    public static Traverse Spring { get; } = new(1, 0, 0, 0.05);
 
     /// <summary>The second reference.</summary>
-    public static Traverse Fall { get; } = new(0.6, 1, 0, 12);
+    public static Traverse Fall { get; } = new(0.6, 1, 0, 0.1);
 
     /// <summary>The queries.</summary>
-    public static Traverse Summer { get; } = new(1.5, 1, 7, 12);
+    public static Traverse Summer { get; } = new(1.5, 1, 7, 0.1);
 
     private const int Side = 28, Patch = 7;
 
@@ -39,7 +39,7 @@ public sealed record Traverse(double Gamma, int Shift, int Occlusion, double Noi
                 int fromY = y - down, fromX = x - right;
                 double value = fromY is >= 0 and < Side && fromX is >= 0 and < Side ? 255 * Math.Pow(pixels[fromY * Side + fromX] / 255.0, Gamma) : 0;
                 if (y >= top && y < top + Occlusion && x >= left && x < left + Occlusion) value = 0;
-                seen[y * Side + x] = Math.Clamp(value + Noise * draws.Normal(), 0, 255);
+                seen[y * Side + x] = Math.Clamp(value * (1 + Noise * draws.Normal()), 0, 255);
             }
         }
 
