@@ -4,6 +4,7 @@ using MoE.Samples.Papers.Armorm;
 using MoE.Samples.Papers.AwMoe;
 using MoE.Samples.Papers.Customization;
 using MoE.Samples.Papers.Dagnn;
+using MoE.Samples.Papers.Ept;
 using MoE.Samples.Papers.Hopfield;
 using MoE.Samples.Papers.Mmoe;
 using MoE.Samples.Papers.Pigeon;
@@ -36,6 +37,7 @@ public static class Catalogue
         new PigeonSample(),
         new HopfieldSample(),
         new AwMoeSample(),
+        new EptSample(),
         new SnnSample(),
         OwnGate.Sample,
         OwnExpert.Sample,

@@ -69,7 +69,7 @@ public sealed class SnnSample : Reproduction
     /// <inheritdoc/>
     public override void Run(RunContext context, Findings findings)
     {
-        var recipe = _recipe ?? context.Pick(new Recipe(Seeds: 3, Modules: 10, Places: 20, Neurons: 100, Epochs: 24, Rivals: 2), new Recipe(Seeds: 5, Modules: 20, Places: 25, Neurons: 100, Epochs: 40, Rivals: 4));
+        var recipe = _recipe ?? context.Pick(new Recipe(Seeds: 5, Modules: 10, Places: 20, Neurons: 100, Epochs: 20, Rivals: 2), new Recipe(Seeds: 5, Modules: 20, Places: 25, Neurons: 100, Epochs: 40, Rivals: 4));
         var images = _images ?? FashionMnist.Load(context.Data, train: false);
         bool learns = !context.Without("plasticity"), removes = !context.Without("removal");
         var runs = context.OverSeeds(recipe.Seeds, (seed, progress) =>
