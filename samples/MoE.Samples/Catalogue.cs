@@ -1,14 +1,17 @@
 using MoE.Samples.Extending;
 using MoE.Samples.Frame;
 using MoE.Samples.Papers.Armorm;
+using MoE.Samples.Papers.AwMoe;
 using MoE.Samples.Papers.Customization;
 using MoE.Samples.Papers.Dagnn;
+using MoE.Samples.Papers.Ept;
 using MoE.Samples.Papers.Hmode;
 using MoE.Samples.Papers.Hopfield;
 using MoE.Samples.Papers.Mmoe;
 using MoE.Samples.Papers.Pigeon;
 using MoE.Samples.Papers.Quickstart;
 using MoE.Samples.Papers.RobustQa;
+using MoE.Samples.Papers.Snn;
 using MoE.Samples.Papers.SteloCoder;
 using MoE.Samples.Papers.TaskExpert;
 using MoE.Samples.Papers.Temperature;
@@ -36,7 +39,10 @@ public static class Catalogue
         new PigeonSample(),
         new HopfieldSample(),
         new TaskExpertSample(),
+        new AwMoeSample(),
         new HmodeSample(),
+        new EptSample(),
+        new SnnSample(),
         OwnGate.Sample,
         OwnExpert.Sample,
         OwnModel.Sample,

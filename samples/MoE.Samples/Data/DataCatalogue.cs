@@ -35,6 +35,7 @@ public static class DataCatalogue
         TypedTriples.Freebase,
         TypedTriples.WordNet,
         Babi.Set,
+        LabelledSentences.Set,
         TinyShakespeare.Set,
         Gsm8k.Set,
         MbxpCode.Set,

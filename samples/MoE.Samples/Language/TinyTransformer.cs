@@ -53,10 +53,20 @@ public sealed class TinyTransformer : nn.Module<Tensor, Tensor>
     public Tensor Hidden(Tensor ids)
     {
         using var scope = NewDisposeScope();
-        var x = Embed(ids);
+        return HiddenOf(Embed(ids)).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The last hidden state of embeddings, whatever they are of: [B, T, D] to [B, T, D].</summary>
+    public Tensor HiddenOf(Tensor embeddings)
+    {
+        using var scope = NewDisposeScope();
+        var x = embeddings;
         foreach (var block in blocks) x = block.call(x);
         return norm.call(x).MoveToOuterDisposeScope();
     }
+
+    /// <summary>Logits of the next token, from hidden states: [.., D] to [.., V].</summary>
+    public Tensor Predict(Tensor hidden) => head.call(hidden);
 
     /// <summary>Logits of the next token: [B, T] to [B, T, V].</summary>
     public override Tensor forward(Tensor ids)

@@ -139,6 +139,7 @@ internal sealed class LayerTensors
                     WeightQuantizer.Quantize(format, row, numbers, scales, zeros);
                     write(numbers, scales, zeros);
                 }
+            }
         }
     }
 

@@ -40,6 +40,35 @@ public static class UnitMasks
         return on;
     }
 
+    /// <summary>Units that are on for too much: those that respond to at least a number of examples are off (hyperactive neurons, Hussaini et al. 2023). Counted are examples with a response, not its size.</summary>
+    /// <param name="responses">[examples, n], not NaN; a response is anything above zero.</param>
+    /// <param name="threshold">Responses from which a unit is off; 0: all stay on.</param>
+    /// <param name="mask">[n], overwritten: true where a unit stays on.</param>
+    /// <returns>The number of units that are off.</returns>
+    /// <exception cref="ArgumentException">The length of responses is no multiple of n, or a response is NaN.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The threshold is negative.</exception>
+    public static int WithoutHyperactive(ReadOnlySpan<float> responses, int threshold, Span<bool> mask)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(threshold);
+        if (mask.IsEmpty ? !responses.IsEmpty : responses.Length % mask.Length != 0)
+            throw new ArgumentException($"responses has {responses.Length} values; must be a multiple of the units ({mask.Length})", nameof(responses));
+        int off = 0;
+        for (int u = 0; u < mask.Length; u++)
+        {
+            int active = 0;
+            for (int at = u; at < responses.Length; at += mask.Length)
+            {
+                if (float.IsNaN(responses[at])) throw new ArgumentException($"responses[{at}] = NaN: must be a number", nameof(responses));
+                if (responses[at] > 0) active++;
+            }
+
+            mask[u] = threshold == 0 || active < threshold;
+            if (!mask[u]) off++;
+        }
+
+        return off;
+    }
+
     /// <summary>The k best units.</summary>
     /// <param name="scores">Not NaN, [n].</param>
     /// <param name="k">0..n.</param>

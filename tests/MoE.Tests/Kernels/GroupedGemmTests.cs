@@ -108,6 +108,59 @@ public sealed class GroupedGemmTests
     }
 
     [Fact]
+    public void Equal_segments_are_a_block_diagonal_product()
+    {
+        // The Einstein product of spectral gates (SVT): one dense product with zero blocks. Whole numbers small enough that every sum is exact, so the bits are the same.
+        Gen.Select(Gen.Int[1, 6], Gen.Int[1, 9], Gen.Int[1, 17], Gen.Int[1, 17], Draw.Seed).Sample(static (blocks, rows, n, k, seed) =>
+        {
+            float[] x = Draw.Coarse(rows * blocks * k, seed), w = Draw.Coarse(blocks * n * k, seed / 2), dense = new float[rows * blocks * n], y = new float[dense.Length];
+            for (int r = 0; r < rows; r++)
+            {
+                for (int o = 0; o < blocks * n; o++)
+                {
+                    for (int i = 0; i < blocks * k; i++) dense[r * blocks * n + o] += (o / n == i / k ? w[o * k + i % k] : 0) * x[r * blocks * k + i];
+                }
+            }
+
+            // Block b of row r is row r * blocks + b of x and of y.
+            int[] offsets = [.. Enumerable.Range(0, blocks + 1).Select(b => b * rows)], places = [.. Enumerable.Range(0, blocks * rows).Select(i => i % rows * blocks + i / rows)];
+            using var workspace = new MoEWorkspace();
+            GroupedGemm.Forward(x, new GroupedRows(offsets, places, places), new GroupedWeights(w, blocks, n, k), y, workspace);
+            Assert.Equal(dense, y);
+        }, iter: 100);
+    }
+
+    [Fact]
+    public void Typed_products_are_those_of_each_type_alone_and_follow_their_rows()
+    {
+        Gen.Select(Gen.Int[1, 5], Gen.Int[0, 60], Gen.Int[1, 17], Gen.Int[1, 17], Draw.Seed).Sample(static (types, rows, n, k, seed) =>
+        {
+            float[] x = Draw.Normal(rows * k, seed), w = Draw.Normal(types * n * k, seed / 2);
+            int[] type = Draw.Integers(rows, types, seed), order = Draw.Permutation(rows, seed);
+            using var workspace = new MoEWorkspace();
+            float[] Product(float[] from, int[] typeOf)
+            {
+                int[] sorted = [.. Enumerable.Range(0, rows).OrderBy(r => typeOf[r])], offsets = [.. Enumerable.Range(0, types + 1).Select(t => typeOf.Count(o => o < t))];
+                float[] y = new float[rows * n];
+                GroupedGemm.Forward(from, new GroupedRows(offsets, sorted, sorted), new GroupedWeights(w, types, n, k), y, workspace);
+                return y;
+            }
+
+            float[] y = Product(x, type), alone = new float[y.Length];
+            for (int t = 0; t < types; t++)
+            {
+                int[] own = [.. Enumerable.Range(0, rows).Where(r => type[r] == t)];
+                GroupedGemm.Forward(x, new GroupedRows([0, own.Length], own, own), new GroupedWeights(w.AsSpan(t * n * k, n * k), 1, n, k), alone, workspace, add: true);
+            }
+
+            // A row's product does not depend on its neighbours: the bits are equal.
+            Assert.Equal(y, alone);
+            float[] moved = Product([.. order.SelectMany(r => x[(r * k)..(r * k + k)])], [.. order.Select(r => type[r])]);
+            Assert.Equal([.. order.SelectMany(r => y[(r * n)..(r * n + n)])], moved);
+        }, iter: 100);
+    }
+
+    [Fact]
     public void A_call_allocates_nothing()
     {
         var sample = new Sample([30, 0, 17, 21], 33, 20, WeightLayout.OutputsByInputs, true, true, true, false, 5);

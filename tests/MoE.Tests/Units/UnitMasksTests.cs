@@ -42,6 +42,30 @@ public sealed class UnitMasksTests
         });
 
     [Fact]
+    public void The_whole_mass_keeps_exactly_what_is_active_and_the_set_below_is_the_crossing_one_without_the_unit_that_crosses() =>
+        Gen.Select(Draw.Seed, Gen.Int[1, 40], Gen.Double[0, 0.99]).Sample((seed, n, r) =>
+        {
+            // Whole numbers: sums are exact. The released rule allows 1e-5 above the mass, so masses within that of a sum are left out.
+            float[] activation = Array.ConvertAll(Draw.Coarse(n, seed), MathF.Abs);
+            bool[] all = new bool[n], below = new bool[n], crossing = new bool[n];
+            foreach (var cut in Enum.GetValues<MassCut>())
+            {
+                UnitMasks.TopMass(activation, 1, cut, all);
+                if (!all.SequenceEqual(activation.Select(static a => a > 0))) return false;
+            }
+
+            double total = activation.Sum(static a => (double)a), sum = 0;
+            foreach (float a in activation.OrderDescending())
+            {
+                sum += a;
+                if (Math.Abs(sum - r * total) < 2e-5 * total) return true;
+            }
+
+            int least = UnitMasks.TopMass(activation, r, MassCut.Below, below), most = UnitMasks.TopMass(activation, r, MassCut.Crossing, crossing);
+            return below.Zip(crossing).All(static m => !m.First || m.Second) && most - least == (total > 0 && r > 0 ? 1 : 0);
+        });
+
+    [Fact]
     public void Equal_units_go_to_the_lowest_index()
     {
         var mask = new bool[4];
@@ -49,6 +73,24 @@ public sealed class UnitMasksTests
         Assert.Equal([true, true, false, false], mask);
         Assert.Equal(2, UnitMasks.TopRatio([3, 7, 7, 7], 0.5, mask));
         Assert.Equal([false, true, true, false], mask);
+    }
+
+    [Fact]
+    public void Units_that_respond_to_too_many_examples_are_off_however_small_the_responses()
+    {
+        // Units respond to 0, 1, 2, 3 of three examples; the one that responds once does so loudest.
+        float[] responses = [0, 9, 1, 0.1f, 0, 0, 1, 0.1f, 0, 0, 0, 0.1f];
+        var mask = new bool[4];
+        Assert.Equal(0, UnitMasks.WithoutHyperactive(responses, 0, mask));
+        Assert.Equal([true, true, true, true], mask);
+        Assert.Equal(1, UnitMasks.WithoutHyperactive(responses, 3, mask));
+        Assert.Equal([true, true, true, false], mask);
+        Assert.Equal(3, UnitMasks.WithoutHyperactive(responses, 1, mask));
+        Assert.Equal([true, false, false, false], mask);
+        Assert.Equal(0, UnitMasks.WithoutHyperactive(responses, 4, mask));
+        Assert.Throws<ArgumentException>("responses", () => UnitMasks.WithoutHyperactive(responses, 1, new bool[5]));
+        Assert.Throws<ArgumentException>("responses", () => UnitMasks.WithoutHyperactive([float.NaN], 1, new bool[1]));
+        Assert.Throws<ArgumentOutOfRangeException>("threshold", () => UnitMasks.WithoutHyperactive(responses, -1, mask));
     }
 
     [Fact]

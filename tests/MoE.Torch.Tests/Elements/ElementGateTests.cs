@@ -47,6 +47,49 @@ public sealed class ElementGateTests
     }
 
     [Fact]
+    public void Gate_values_stay_in_their_range_however_large_the_logits()
+    {
+        using var scope = NewDisposeScope();
+        var logits = cat([tensor(new[] { float.MinValue, -1e4f, -0f, 0f, 1e4f, float.MaxValue }), randn(100) * 100]);
+        Assert.Equal((-1f, 1f), Range(Squash.Tanh));
+        Assert.Equal((0f, 1f), Range(Squash.Sigmoid));
+        Assert.Equal((0f, 1f), Range(Squash.Decay));
+
+        (float, float) Range(Squash squash)
+        {
+            var g = ElementBlends.squash(logits, squash);
+            return (g.min().item<float>(), g.max().item<float>());
+        }
+    }
+
+    [Fact]
+    public void An_open_parallel_gate_does_not_see_its_own_step()
+    {
+        // The parallel gated network: history h of the w steps before, [s, c] = W [x, h], y = sigmoid(s) h + (1 - sigmoid(s)) tanh(c).
+        using var scope = NewDisposeScope();
+        const int T = 12, D = 3, Window = 4;
+        var past = randn(D, Window * D);
+        var both = nn.Linear(2 * D, 2 * D);
+        Tensor Layer(Tensor x, double bias)
+        {
+            var padded = cat([zeros(Window, D), x.narrow(0, 0, T - 1)]);
+            var h = stack([.. Enumerable.Range(0, T).Select(t => padded.narrow(0, t, Window).flatten())]).matmul(past.t());
+            var parts = both.call(cat([x, h], 1)).chunk(2, 1);
+            return ElementBlends.convex(ElementBlends.squash(parts[0] + bias, Squash.Sigmoid), h, parts[1].tanh());
+        }
+
+        var x = randn(T, D);
+        var shifted = x.clone();
+        const int Changed = 5;
+        shifted[Changed].add_(1);
+        bool[] Moves(double bias) => [.. Enumerable.Range(0, T).Select(t => !Layer(x, bias)[t].bytes.SequenceEqual(Layer(shifted, bias)[t].bytes))];
+        // Saturated open, the gate is 1 to the bit: the change shows in the next w steps and not in its own.
+        Assert.Equal(Enumerable.Range(0, T).Select(static t => t > Changed && t <= Changed + Window), Moves(100));
+        // In between, its own step as well; never before it nor beyond the window.
+        Assert.Equal(Enumerable.Range(0, T).Select(static t => t >= Changed && t <= Changed + Window), Moves(0));
+    }
+
+    [Fact]
     public void Squeeze_and_excite_scales_whole_channels()
     {
         using var scope = NewDisposeScope();

@@ -26,11 +26,15 @@ public sealed class SmallGateLeakTests
         using var pooling = new AssociativePooling(4, 2);
         using var sequential = new SequentialExitGate();
         using var block = new BlockGate(1, 2, 2, 2);
+        using var attention_weighted = new AttentionWeightedGate(4, 3, 2);
+        using var sequences = randn(6, 2, 4);
+        using var absent = zeros(6, 2, dtype: ScalarType.Bool);
         using var chain = new EarlyExitChain([nn.Linear(4, 4), nn.Linear(4, 4)], [nn.Linear(4, 2), nn.Linear(4, 2)], EarlyExitChain.AtConfidence(0.6));
         Func<Tensor>[] calls =
         [
             () => zero.call(x, noise), () => squeeze.call(x), () => conditional.call(x, x), () => element.call(x), () => pooling.call(x), () => sequential.call(x),
             () => block.call(heads, heads), () => block.target(attention), () => block.token_mask(mask), () => chain.call(x),
+            () => attention_weighted.call(sequences, x, absent), () => ContrastiveLosses.info_nce(x, noise),
             () => ElementBlends.convex(noise, x, x), () => ElementBlends.glu(x), () => ElementBlends.replace_by_noise(x, column, noise), () => ElementBlends.squash(x, Squash.Decay),
             () => UnitGates.binary(x), () => UnitGates.concrete(x, noise), () => UnitGates.gumbel_top_k(x, 2, noise), () => UnitGates.top_mass(noise, 0.5, MassCut.Crossing),
             () => UnitLosses.polarization(noise), () => UnitLosses.activation_cost(noise, 0.5), () => UnitLosses.mask_bce(x, mask), () => UnitLosses.distill_kl(x, share), () => UnitLosses.bottleneck_kl(x, column),

@@ -4,6 +4,7 @@ using MoE.Samples.Frame;
 using MoE.Samples.Papers.Mmoe.Dtrn;
 using MoE.Samples.Papers.Mmoe.Synthetic;
 using MoE.Samples.Papers.Mmoe.Tabular;
+using MoE.Samples.Ratings;
 using static TorchSharp.torch;
 
 namespace MoE.Samples.Papers.Mmoe;

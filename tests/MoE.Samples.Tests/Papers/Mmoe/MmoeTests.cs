@@ -6,6 +6,7 @@ using MoE.Samples.Papers.Mmoe;
 using MoE.Samples.Papers.Mmoe.Dtrn;
 using MoE.Samples.Papers.Mmoe.Synthetic;
 using MoE.Samples.Papers.Mmoe.Tabular;
+using MoE.Samples.Ratings;
 using TorchSharp;
 
 namespace MoE.Samples.Tests.Papers.Mmoe;

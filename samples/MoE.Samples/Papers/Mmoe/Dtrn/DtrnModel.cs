@@ -1,3 +1,4 @@
+using MoE.Samples.Ratings;
 using MoE.Torch;
 using TorchSharp;
 using TorchSharp.Modules;
@@ -39,7 +40,7 @@ public sealed class DtrnModel : nn.Module<RatingSequences.Batch, Tensor>
         genres_of_film = tensor(data.GenresOfFilm, data.Films, data.Genres).DetachFromDisposeScope();
         if (refined)
         {
-            interests = new InterestModule(TaskModel.Tasks, Width);
+            interests = new InterestModule(TaskModel.Tasks, Width, data.Length);
             refinement = new([.. Enumerable.Range(0, TaskModel.Tasks).Select(static _ => new SqueezeExciteGate(Fields * Width, Width))]);
         }
 

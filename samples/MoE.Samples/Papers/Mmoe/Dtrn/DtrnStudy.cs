@@ -1,4 +1,5 @@
 using MoE.Samples.Numerics;
+using MoE.Samples.Ratings;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -1,3 +1,4 @@
+using MoE.Samples.Ratings;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -23,13 +24,14 @@ public sealed class InterestModule : nn.Module
     /// <summary>Makes one.</summary>
     /// <param name="taskCount">Number of tasks.</param>
     /// <param name="width">d, of films.</param>
-    public InterestModule(int taskCount, int width)
+    /// <param name="length">Films of a sequence.</param>
+    public InterestModule(int taskCount, int width, int length)
         : base(nameof(InterestModule))
     {
         _width = width;
         tasks = new Parameter(randn(taskCount, Condition).DetachFromDisposeScope());
         kinds = new Parameter(randn(RatingSequences.Kinds, Condition).DetachFromDisposeScope());
-        positions = new Parameter((randn(RatingSequences.Length, width) * 0.1).DetachFromDisposeScope());
+        positions = new Parameter((randn(length, width) * 0.1).DetachFromDisposeScope());
         hyper = nn.Sequential(nn.Linear(2 * Condition, 2 * Condition), nn.ReLU(), nn.Linear(2 * Condition, Norms * 2 * width));
         attention = nn.Linear(width, 3 * width);
         merge = nn.Linear(width, width);

@@ -1,22 +1,25 @@
 using MoE.Samples.Data.Sets;
 using static TorchSharp.torch;
 
-namespace MoE.Samples.Papers.Mmoe.Dtrn;
+namespace MoE.Samples.Ratings;
 
 /// <summary>
 /// Ratings as two tasks, "like" (four stars or more) and "extreme" (one star or less, or five), with three sequences of what the user did before: the last films liked, disliked and rated at all. Nothing of a sequence is later than its rating.
 /// </summary>
 public sealed class RatingSequences
 {
-    /// <summary>Kinds of sequences, and films in each.</summary>
-    public const int Kinds = 3, Length = 10;
+    /// <summary>Kinds of sequences: liked, disliked, all.</summary>
+    public const int Kinds = 3;
 
     private readonly List<Row> _rows = [];
 
     /// <summary>Makes them. The last fifth of every user's ratings is to test.</summary>
     /// <param name="data">The ratings.</param>
-    public RatingSequences(MovieLensSmall data)
+    /// <param name="length">Films of a sequence, positive: the latest ones.</param>
+    public RatingSequences(MovieLensSmall data, int length = 10)
     {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(length);
+        Length = length;
         var films = data.Ratings.Select(static r => r.Film).Distinct().Order().Select(static (film, i) => (film, i)).ToDictionary(static p => p.film, static p => p.i + 1);
         var users = data.Ratings.GroupBy(static r => r.User).OrderBy(static g => g.Key).ToList();
         string[] genres = [.. data.Genres.Values.SelectMany(static g => g).Distinct().Order(StringComparer.Ordinal)];
@@ -44,7 +47,10 @@ public sealed class RatingSequences
         }
     }
 
-    /// <summary>Number of films, the first being none, of users and of genres.</summary>
+    /// <summary>Films of a sequence.</summary>
+    public int Length { get; }
+
+    /// <summary>Number of films, the first being none.</summary>
     public int Films { get; }
 
     /// <summary>Number of users.</summary>
@@ -65,6 +71,9 @@ public sealed class RatingSequences
     /// <summary>Whether the user liked the film of a row, and whether the rating is extreme.</summary>
     public (bool Like, bool Extreme) Labels(int row) => (_rows[row].Like, _rows[row].Extreme);
 
+    /// <summary>The user of a row.</summary>
+    public int User(int row) => _rows[row].User;
+
     /// <summary>Rows as tensors: users [B], films [B], sequences [B, kinds, length] with 0 for none, labels [B, 2].</summary>
     public Batch Take(ReadOnlySpan<int> rows)
     {
@@ -80,7 +89,7 @@ public sealed class RatingSequences
         return new(tensor(users), tensor(films), tensor(sequences, rows.Length, Kinds, Length), tensor(labels, rows.Length, 2));
     }
 
-    private static IEnumerable<int> Last(List<int> films) => Enumerable.Repeat(0, Math.Max(0, Length - films.Count)).Concat(films.Skip(films.Count - Length));
+    private IEnumerable<int> Last(List<int> films) => Enumerable.Repeat(0, Math.Max(0, Length - films.Count)).Concat(films.Skip(films.Count - Length));
 
     /// <summary>Rows as tensors.</summary>
     public sealed record Batch(Tensor Users, Tensor Films, Tensor Sequences, Tensor Labels);
