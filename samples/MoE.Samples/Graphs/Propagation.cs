@@ -73,7 +73,8 @@ public sealed class Propagation
             for (int r = 0; r < nodes; r++) _now[r] = _next[r] + _here[r];
         }
 
-        var gradient = empty([nodes, width], dtype: ScalarType.Float32).DetachFromDisposeScope();
+        // Ends with the scope that backward was called in.
+        var gradient = empty([nodes, width], dtype: ScalarType.Float32);
         Store(_now, width, Floats(gradient));
         return gradient;
     }

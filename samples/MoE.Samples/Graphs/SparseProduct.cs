@@ -49,7 +49,8 @@ public static class SparseProduct
             var matrix = (SparseMatrix)ctx.get_data("matrix");
             using var rows = grad_output.contiguous();
             int width = (int)rows.shape[1];
-            var gradient = empty(matrix.Columns, width).DetachFromDisposeScope();
+            // Ends with the scope that backward was called in.
+            var gradient = empty(matrix.Columns, width);
             matrix.MultiplyTransposed(Floats(rows), width, Floats(gradient));
             return [null!, gradient];
         }

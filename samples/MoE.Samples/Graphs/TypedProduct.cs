@@ -69,7 +69,8 @@ public sealed class TypedProduct(MoEWorkspace workspace)
             GroupedGemm.InputGradient(Floats(dy), grouped, new(Floats(w), rows.Types, outputs, inputs), Floats(dx), owner.Workspace);
             GroupedGemm.WeightGradient(Floats(x), Floats(dy), grouped, outputs, inputs, Floats(dw), owner.Workspace);
             foreach (var variable in saved) variable.Dispose();
-            return [null!, dx.DetachFromDisposeScope(), dw.DetachFromDisposeScope(), null!];
+            // They end with the scope that backward was called in.
+            return [null!, dx.MoveToOuterDisposeScope(), dw.MoveToOuterDisposeScope(), null!];
         }
     }
 

@@ -26,6 +26,27 @@ public sealed class SparseTests
         Assert.True(x.grad!.allclose(y.grad!, 1e-5, 1e-5));
     }
 
+    [Fact]
+    public void A_step_leaves_no_tensor_behind()
+    {
+        using var scope = NewDisposeScope();
+        var matrix = Random(new Random(3), 9, 9);
+        var propagation = new Propagation(matrix);
+        using var x = randn(9, 4).requires_grad_();
+        Step();
+        // Of this thread: other tests run beside.
+        long before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
+        for (int i = 0; i < 5; i++) Step();
+        Assert.Equal(before, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
+
+        void Step()
+        {
+            using var step = NewDisposeScope();
+            (SparseProduct.multiply(matrix, x).sum() + propagation.powers(x, 3).sum()).backward();
+            x.grad!.Dispose();
+        }
+    }
+
     [Theory]
     [InlineData(0)]
     [InlineData(1)]
