@@ -22,6 +22,7 @@ public sealed class SampleProgram(IAnsiConsole console, TextWriter error, IReadO
             new DataVerb(console, error, cancellation).Command(),
             new PapersVerb(console, error, samples).Command(),
             new ServeVerb(console, error, cancellation).Command(),
+            new InspectVerb(console, error, cancellation).Command(),
         };
         runner.RunWithoutVerb(root);
 
