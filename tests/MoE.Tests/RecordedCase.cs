@@ -48,6 +48,8 @@ internal sealed class RecordedCase
         return cases;
     }
 
+    public IEnumerable<string> Names => _tensors.Keys;
+
     public bool Has(string tensor) => _tensors.ContainsKey(tensor);
 
     public float[] Values(string tensor) => _tensors[tensor].Values;

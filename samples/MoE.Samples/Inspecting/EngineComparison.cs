@@ -39,8 +39,8 @@ internal static class EngineComparison
         [
             ("managed", () => new ManagedMoEEngine(spec, weights, Environment.ProcessorCount)),
             ("torch", () => new OwnedTorchEngine(MoELayer.FromPretrained(model.Folder, facts.Layer, torch.ScalarType.Float32, cancellation: cancellation))),
-            ("onnx, portable", () => OnnxMoEEngine.Create(spec, weights, OnnxLayerForm.Portable)),
-            ("onnx, contrib", () => OnnxMoEEngine.Create(spec, weights, OnnxLayerForm.Contrib)),
+            ("onnx, portable", () => OnnxMoELayer.Create(spec, weights, OnnxLayerForm.Portable)),
+            ("onnx, contrib", () => OnnxMoELayer.Create(spec, weights, OnnxLayerForm.Contrib)),
         ];
         var results = new List<EngineResult>();
         foreach (var (name, make) in engines)

@@ -112,7 +112,7 @@ internal static class LoraFiles
             for (int i = 0; i < values.Count; i++)
             {
                 Fill(state[$"layers.{i}.weight"], values[i].Weight);
-                Fill(state[$"layers.{i}.bias"], values[i].Bias);
+                if (spec.Bias) Fill(state[$"layers.{i}.bias"], values[i].Bias);
             }
 
             return (lora, mixer);

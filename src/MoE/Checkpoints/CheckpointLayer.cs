@@ -1,4 +1,4 @@
-using System.Runtime.InteropServices;
+using System.Collections.Concurrent;
 
 namespace MoE.Checkpoints;
 
@@ -14,6 +14,7 @@ public sealed class CheckpointLayer : IWeightSource, IWeightParts
     private readonly Dictionary<(string Name, int Expert), (StoredTensor Tensor, StoredShare Share, long Start)> _places = [];
     private readonly Dictionary<string, TensorReader> _readers = new(StringComparer.Ordinal);
     private readonly Dictionary<string, int[]> _shapes = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, WeakReference<byte[]>> _gathered = new(StringComparer.Ordinal);
     private readonly string _where;
 
     private CheckpointLayer(string where, MoELayerSpec spec, string form, string block)
@@ -61,13 +62,21 @@ public sealed class CheckpointLayer : IWeightSource, IWeightParts
     /// <inheritdoc/>
     /// <exception cref="ArgumentException">The tensor has 2 GiB or more; read it expert by expert.</exception>
     /// <exception cref="InvalidDataException">Numbers are not finite; the tensors are named.</exception>
-    /// <remarks>The memory is the caller's own, of the type that the checkpoint has if that is BF16 or F16, and single precision otherwise.</remarks>
+    /// <remarks>Gathered from the file into memory that stays as long as it is used, of the type that the checkpoint has if that is BF16 or F16, and single precision otherwise.</remarks>
     public bool TryGet(string name, out WeightTensor tensor)
     {
         ArgumentNullException.ThrowIfNull(name);
         tensor = default;
         if (!_shapes.TryGetValue(name, out int[]? shape)) return false;
         var type = TypeOf(name);
+        // Whoever takes a tensor piece by piece asks for it again and again; it stays as long as memory is not short.
+        byte[] bytes = _gathered.TryGetValue(name, out var kept) && kept.TryGetTarget(out byte[]? before) ? before : Gather(name, shape, type);
+        tensor = new WeightTensor(type switch { SafetensorsType.F32 => WeightType.Float32, SafetensorsType.BF16 => WeightType.BFloat16, _ => WeightType.Float16 }, shape, bytes);
+        return true;
+    }
+
+    private byte[] Gather(string name, int[] shape, SafetensorsType type)
+    {
         int width = type == SafetensorsType.F32 ? 4 : 2, shares = WeightNames.IsStacked(name) ? shape[0] : 1;
         long count = shape.Aggregate(1L, static (n, d) => n * d);
         if (count * width > Array.MaxLength) throw new ArgumentException($"name = {name}: [{string.Join(", ", shape)}] has {count * width} bytes, more than one piece of memory holds; read it expert by expert", nameof(name));
@@ -79,8 +88,8 @@ public sealed class CheckpointLayer : IWeightSource, IWeightParts
             LayerExport.Encode(share, type, bytes.AsSpan(e * share.Length * width, share.Length * width));
         }
 
-        tensor = new WeightTensor(type switch { SafetensorsType.F32 => WeightType.Float32, SafetensorsType.BF16 => WeightType.BFloat16, _ => WeightType.Float16 }, shape, bytes);
-        return true;
+        _gathered[name] = new WeakReference<byte[]>(bytes);
+        return bytes;
     }
 
     /// <summary>Reads a tensor, or one expert's share of a stacked one, in single precision.</summary>

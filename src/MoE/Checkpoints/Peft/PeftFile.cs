@@ -30,22 +30,22 @@ internal static class PeftFile
         }
     }
 
-    /// <summary>Parses an object of a known <c>peft_type</c>.</summary>
-    public static T Parse<T>(string json, string peftType, Func<JsonElement, T> read)
+    /// <summary>Parses an object of a known <c>peft_type</c>, or of none.</summary>
+    public static T Parse<T>(string json, string? peftType, Func<JsonElement, T> read, string name = Config)
     {
         ArgumentNullException.ThrowIfNull(json);
-        if (json.Length > MaxBytes) throw new InvalidDataException($"{Config} is longer than {MaxBytes} bytes");
+        if (json.Length > MaxBytes) throw new InvalidDataException($"{name} is longer than {MaxBytes} bytes");
         try
         {
             // By way of bytes: a lone surrogate in the text becomes a replacement character instead of an exception of the encoder.
             using var document = JsonDocument.Parse(Encoding.UTF8.GetBytes(json), new JsonDocumentOptions { MaxDepth = MaxDepth, AllowDuplicateProperties = false });
-            if (document.RootElement.ValueKind != JsonValueKind.Object) throw new InvalidDataException($"{Config} is {document.RootElement.ValueKind}; must be an object");
-            new ConfigReader(document.RootElement, "").Require("peft_type", peftType, Config);
+            if (document.RootElement.ValueKind != JsonValueKind.Object) throw new InvalidDataException($"{name} is {document.RootElement.ValueKind}; must be an object");
+            if (peftType is not null) new ConfigReader(document.RootElement, "").Require("peft_type", peftType, name);
             return read(document.RootElement);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            throw new InvalidDataException($"{Config} is not valid JSON: {e.Message}", e);
+            throw new InvalidDataException($"{name} is not valid JSON: {e.Message}", e);
         }
     }
 

@@ -4,7 +4,7 @@ namespace MoE.Checkpoints;
 
 /// <summary>
 /// An X-LoRA gate in PEFT's layout: a folder with <c>adapter_config.json</c> and <c>adapter_model.safetensors</c>, tensors <c>base_model.internal_xlora_classifier.layers.N.weight</c> and <c>.bias</c>, where N counts
-/// what lies between the linear layers too.
+/// what lies between the linear layers too. The layout of the authors' own code is read as well: <c>xlora_config.json</c> and <c>xlora_classifier.safetensors</c>, tensors <c>inner.N.weight</c> and <c>last.weight</c>.
 /// </summary>
 public sealed class PeftGate : IDisposable
 {
@@ -12,8 +12,9 @@ public sealed class PeftGate : IDisposable
 
     private readonly SafetensorsFile _file;
     private readonly string _folder;
+    private readonly bool _original;
 
-    private PeftGate(string folder, PeftXLoraConfig config, SafetensorsFile file) => (_folder, Config, _file) = (folder, config, file);
+    private PeftGate(string folder, PeftXLoraConfig config, SafetensorsFile file, bool original = false) => (_folder, Config, _file, _original) = (folder, config, file, original);
 
     /// <summary>What its configuration says.</summary>
     public PeftXLoraConfig Config { get; }
@@ -27,6 +28,7 @@ public sealed class PeftGate : IDisposable
         ArgumentException.ThrowIfNullOrEmpty(folder);
         try
         {
+            if (OriginalXLora.Is(folder)) return OpenOriginal(folder);
             var config = PeftXLoraConfig.Parse(PeftFile.ReadText(Path.Combine(folder, PeftFile.Config)));
             return new PeftGate(folder, config, SafetensorsFile.Open(Path.Combine(folder, PeftFile.Weights)));
         }
@@ -50,7 +52,7 @@ public sealed class PeftGate : IDisposable
         PeftFile.WriteText(Path.Combine(folder, PeftFile.Config), config.ToJson());
     }
 
-    /// <summary>The linear layers of the gate, first to last, in single precision.</summary>
+    /// <summary>The linear layers of the gate, first to last, in single precision; no bias where the gate has none.</summary>
     /// <param name="spec">The gate with the model's number of layers; see <see cref="PeftXLoraConfig.WithLayers"/>.</param>
     /// <exception cref="InvalidDataException">Tensors are missing, unknown, misshapen or not finite: all of them are named.</exception>
     public IReadOnlyList<(float[] Weight, float[] Bias)> Layers(XLoraSpec spec)
@@ -61,16 +63,14 @@ public sealed class PeftGate : IDisposable
         foreach (var entry in _file.Entries)
         {
             PeftAdapter.CheckNumbers(_file, entry, problems);
-            int at = entry.Name.IndexOf(Marker, StringComparison.Ordinal);
-            string[] parts = at < 0 ? [] : entry.Name[(at + Marker.Length)..].Split('.');
-            if (parts.Length != 2 || !int.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out int place) || parts[1] is not ("weight" or "bias"))
+            if ((_original ? OriginalXLora.Split(entry.Name) : Split(entry.Name)) is not { } at)
             {
                 problems.Add($"tensor {entry.Name} is no tensor of a gate");
                 continue;
             }
 
-            byPlace.TryGetValue(place, out var found);
-            byPlace[place] = parts[1] == "weight" ? (entry, found.Bias) : (found.Weight, entry);
+            byPlace.TryGetValue(at.Place, out var found);
+            byPlace[at.Place] = at.IsWeight ? (entry, found.Bias) : (found.Weight, entry);
         }
 
         if (byPlace.Count != spec.Depth) problems.Add($"the gate has {byPlace.Count} linear layers; xlora_depth is {spec.Depth}");
@@ -80,10 +80,12 @@ public sealed class PeftGate : IDisposable
         {
             long inputs = d == 0 ? spec.Hidden : spec.Width, outputs = d == spec.Depth - 1 ? (long)spec.Adapters * (spec.LayerWise ? spec.Layers : 1) : spec.Width;
             d++;
-            if (weight is null || bias is null) problems.Add($"layer {place} of the gate has no {(weight is null ? "weight" : "bias")}");
-            else if (!weight.Shape.SequenceEqual([outputs, inputs]) || !bias.Shape.SequenceEqual([outputs]))
-                problems.Add($"layer {place} of the gate is {weight} and {bias}; must be [{outputs}, {inputs}] and [{outputs}] for {spec.Adapters} adapters on {spec.Layers} layers");
-            else if (problems.Count == 0) layers.Add((PeftAdapter.ToSingles(_file, weight), PeftAdapter.ToSingles(_file, bias)));
+            string which = place == int.MaxValue ? "the last layer" : $"layer {place}";
+            if (weight is null || (bias is null && spec.Bias)) problems.Add($"{which} of the gate has no {(weight is null ? "weight" : "bias")}");
+            else if (bias is not null && !spec.Bias) problems.Add($"{which} of the gate has a bias; use_bias is false");
+            else if (!weight.Shape.SequenceEqual([outputs, inputs]) || (bias is not null && !bias.Shape.SequenceEqual([outputs])))
+                problems.Add($"{which} of the gate is {weight}{(bias is null ? "" : $" and {bias}")}; must be [{outputs}, {inputs}]{(bias is null ? "" : $" and [{outputs}]")} for {spec.Adapters} adapters on {spec.Layers} layers");
+            else if (problems.Count == 0) layers.Add((PeftAdapter.ToSingles(_file, weight), bias is null ? [] : PeftAdapter.ToSingles(_file, bias)));
         }
 
         return problems.Count == 0 ? layers : throw new InvalidDataException($"{_folder}: {string.Join("; ", problems.Take(50))}");
@@ -91,4 +93,26 @@ public sealed class PeftGate : IDisposable
 
     /// <summary>Closes the file.</summary>
     public void Dispose() => _file.Dispose();
+
+    private static PeftGate OpenOriginal(string folder)
+    {
+        string json = PeftFile.ReadText(Path.Combine(folder, OriginalXLora.Config));
+        var file = SafetensorsFile.Open(Path.Combine(folder, OriginalXLora.Weights));
+        try
+        {
+            return new PeftGate(folder, OriginalXLora.Parse(json, file.Entries.Any(static e => e.Name.EndsWith(".bias", StringComparison.Ordinal))), file, original: true);
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    private static (int Place, bool IsWeight)? Split(string name)
+    {
+        int at = name.IndexOf(Marker, StringComparison.Ordinal);
+        string[] parts = at < 0 ? [] : name[(at + Marker.Length)..].Split('.');
+        return parts.Length == 2 && int.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out int place) && parts[1] is "weight" or "bias" ? (place, parts[1] == "weight") : null;
+    }
 }

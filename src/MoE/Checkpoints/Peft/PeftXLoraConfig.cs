@@ -78,7 +78,7 @@ public sealed record PeftXLoraConfig
     }
 
     // A folder from a file lies below it: no way out.
-    private static bool IsInside(string place)
+    internal static bool IsInside(string place)
     {
         string[] parts = (place.StartsWith("./", StringComparison.Ordinal) ? place[2..] : place).Split('/');
         return parts.All(static p => p.Length is > 0 and <= 255 && p is not ("." or "..") && p.AsSpan().IndexOfAny("\\:\0") < 0);
