@@ -138,7 +138,7 @@ public sealed class CheckpointLayer : IWeightSource, IWeightParts
         var needed = WeightNames.Of(spec).Where(n => !routerOnly || IsRouter(n.Name)).ToArray();
         (LayoutForm Form, string Block, IReadOnlyList<StoredTensor> Tensors)? best = null;
         int most = 0;
-        foreach (var candidate in layout.Candidates(spec, layer))
+        foreach (var candidate in layout.Candidates(spec, layer, prefix => Below(names, prefix + '\uffff') - Below(names, prefix)))
         {
             int found = candidate.Tensors.Count(t => checkpoint.TryGet(t.IsPacked ? t.Name + "_blocks" : t.Name, out _, out _));
             if (found > most) (best, most) = (candidate, found);
@@ -221,6 +221,13 @@ public sealed class CheckpointLayer : IWeightSource, IWeightParts
         return false;
     }
 
+    // How many of the sorted names stand before a text.
+    private static int Below(string[] names, string text)
+    {
+        int at = Array.BinarySearch(names, text, StringComparer.Ordinal);
+        return at < 0 ? ~at : at;
+    }
+
     // What begins like the layer's tensors and is none: other experts, biases, scales of a quantisation that is not read.
     private static IEnumerable<string> Unknown(string[] names, string block, IReadOnlyList<StoredTensor> tensors)
     {
@@ -228,8 +235,7 @@ public sealed class CheckpointLayer : IWeightSource, IWeightParts
         var known = new HashSet<string>(StringComparer.Ordinal);
         foreach (var tensor in tensors)
             foreach (string end in (ReadOnlySpan<string>)(tensor.IsPacked ? ["_blocks", "_scales"] : ["", "_scale_inv"])) known.Add(tensor.Name + end);
-        int first = Array.BinarySearch(names, block, StringComparer.Ordinal);
-        for (int i = first < 0 ? ~first : first; i < names.Length && names[i].StartsWith(block, StringComparison.Ordinal); i++)
+        for (int i = Below(names, block); i < names.Length && names[i].StartsWith(block, StringComparison.Ordinal); i++)
         {
             if (!known.Contains(names[i])) yield return $"{names[i]} is no tensor of such a layer";
         }

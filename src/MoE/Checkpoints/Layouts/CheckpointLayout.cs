@@ -77,15 +77,20 @@ public sealed class CheckpointLayout
         throw new ArgumentException($"{Name}{(form is null ? "" : $" in the form {form}")} cannot hold such a layer: of its form of expert, its biases, its shared expert or its widths", nameof(spec));
     }
 
-    /// <summary>All forms under all roots.</summary>
-    internal IEnumerable<(LayoutForm Form, string Block, IReadOnlyList<StoredTensor> Tensors)> Candidates(MoELayerSpec spec, int layer)
+    /// <summary>All forms under all roots, where anything lies at all.</summary>
+    /// <param name="spec">The layer.</param>
+    /// <param name="layer">Its number.</param>
+    /// <param name="count">How many tensors of the checkpoint begin with a text.</param>
+    internal IEnumerable<(LayoutForm Form, string Block, IReadOnlyList<StoredTensor> Tensors)> Candidates(MoELayerSpec spec, int layer, Func<string, int> count)
     {
         foreach (string root in _roots)
         {
             foreach (var form in _forms)
             {
                 string block = Block(root, form, layer);
-                if (Write(spec, form, block) is { } tensors) yield return (form, block, tensors);
+                int found = count(block);
+                // A configuration may ask for a million experts: no list is made that is much longer than what is there.
+                if (found > 0 && Write(spec, form, block, found + 64) is { } tensors) yield return (form, block, tensors);
             }
         }
     }
@@ -95,9 +100,9 @@ public sealed class CheckpointLayout
 
     private static string Block(string root, LayoutForm form, int layer) => string.Format(CultureInfo.InvariantCulture, root, layer) + form.Block;
 
-    private static IReadOnlyList<StoredTensor>? Write(MoELayerSpec spec, LayoutForm form, string block)
+    private static IReadOnlyList<StoredTensor>? Write(MoELayerSpec spec, LayoutForm form, string block, int mostExperts = int.MaxValue)
     {
-        var tensors = new LayoutTensors(spec, block);
+        var tensors = new LayoutTensors(spec, block, mostExperts);
         form.Write(tensors);
         return tensors.Fits ? tensors.Tensors : null;
     }

@@ -3,7 +3,10 @@ using System.Globalization;
 namespace MoE.Checkpoints;
 
 /// <summary>Collects the tensors of one layer's layout in the words of the families: routers, experts apart, fused, stacked or transposed, shared experts.</summary>
-internal sealed class LayoutTensors(MoELayerSpec spec, string block)
+/// <param name="spec">The layer.</param>
+/// <param name="block">What the names begin with.</param>
+/// <param name="mostExperts">Experts that may have tensors of their own.</param>
+internal sealed class LayoutTensors(MoELayerSpec spec, string block, int mostExperts = int.MaxValue)
 {
     private readonly List<StoredTensor> _tensors = [];
     private readonly int _d = spec.Width, _f = spec.Expert.Width, _e = spec.FeedForwardExperts, _all = spec.Router.Experts;
@@ -32,7 +35,8 @@ internal sealed class LayoutTensors(MoELayerSpec spec, string block)
     public void Experts(string gate, string up, string down)
     {
         Plain();
-        for (int e = 0; e < _e; e++)
+        if (_e > mostExperts) Fits = false;
+        for (int e = 0; e < _e && Fits; e++)
         {
             Expert(gate, e, WeightNames.ExpertGate, _f, _d);
             Expert(up, e, WeightNames.ExpertUp, _f, _d);

@@ -140,6 +140,71 @@ public sealed class BadFolderTests : IDisposable
     }
 
     [Fact]
+    public void Five_hundred_mutations() => Mutate(0, 500);
+
+    [Theory, Trait("Category", "Long")]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void A_hundred_thousand_mutations(int seed) => Mutate(seed, 100_000);
+
+    // A broken folder is refused, or it gives a layer of finite numbers that runs: never anything else.
+    private void Mutate(int seed, int count)
+    {
+        const string signs = "{}[]\",:0-9\\u.(";
+        string path = FamilyFolders.Write(_folder, Family, "Qwen2MoeSparseMoeBlock__t10_e2_k1"), file = Path.Combine(path, "model.safetensors");
+        byte[] config = File.ReadAllBytes(Path.Combine(path, "config.json")), tensors = File.ReadAllBytes(file);
+        var random = new Random(seed);
+        int read = 0, refused = 0;
+        for (int n = 0; n < count; n++)
+        {
+            bool first = random.Next(2) == 0;
+            File.WriteAllBytes(Path.Combine(path, "config.json"), first ? Changed(config) : config);
+            File.WriteAllBytes(file, first ? tensors : Changed(tensors));
+            try
+            {
+                using var model = HuggingFaceCheckpoint.Open(path);
+                Assert.NotNull(model.Problems());
+                if (model.MoELayers.Count == 0) continue;
+                var layer = model.Layer(model.MoELayers[0]);
+                layer.Verify();
+                foreach (string name in layer.Names)
+                {
+                    Assert.True(layer.TryGet(name, out var tensor));
+                    Assert.DoesNotContain(tensor.ToSingles(), static v => !float.IsFinite(v));
+                }
+
+                read++;
+            }
+            catch (InvalidDataException)
+            {
+                refused++;
+            }
+        }
+
+        Assert.True(read > count / 50 && refused > count / 5, $"{read} read, {refused} refused");
+
+        byte[] Changed(byte[] good)
+        {
+            var bytes = good.ToList();
+            for (int i = random.Next(1, 4); i > 0; i--)
+            {
+                int at = random.Next(random.Next(2) == 0 ? bytes.Count : Math.Min(bytes.Count, 1500));
+                switch (random.Next(4))
+                {
+                    case 0: bytes[at] = (byte)random.Next(256); break;
+                    case 1: bytes[at] ^= (byte)(1 << random.Next(8)); break;
+                    case 2: bytes[at] = (byte)signs[random.Next(signs.Length)]; break;
+                    default: bytes.RemoveRange(at, Math.Min(random.Next(1, 9), bytes.Count - at)); break;
+                }
+
+                if (bytes.Count == 0) bytes.Add(0);
+            }
+
+            return [.. bytes];
+        }
+    }
+
+    [Fact]
     public void A_big_endian_header_is_refused()
     {
         // The length tells. Numbers whose bytes are in the other order cannot be told from numbers.
