@@ -149,7 +149,7 @@ public sealed class CheckpointLayer : IWeightSource, IWeightParts
         var opened = new CheckpointLayer(where, spec, form.Form.Name, form.Block) { IsRouterOnly = routerOnly };
         foreach (var (name, shape) in needed) opened._shapes.Add(name, shape);
         var problems = opened.Take(checkpoint, form.Tensors.Where(t => !routerOnly || IsRouter(t.Shares[0].Name)), quantization);
-        if (!routerOnly) problems.AddRange(Unknown(names, form.Block, form.Tensors));
+        if (!routerOnly) problems.AddRange(Unknown(names, form.Form, form.Block, form.Tensors));
         if (problems.Count > 0) throw new InvalidDataException($"{where}: layer {layer}: {quantization.Notice}{Listed(problems)}");
         return opened;
     }
@@ -229,7 +229,7 @@ public sealed class CheckpointLayer : IWeightSource, IWeightParts
     }
 
     // What begins like the layer's tensors and is none: other experts, biases, scales of a quantisation that is not read.
-    private static IEnumerable<string> Unknown(string[] names, string block, IReadOnlyList<StoredTensor> tensors)
+    private static IEnumerable<string> Unknown(string[] names, LayoutForm form, string block, IReadOnlyList<StoredTensor> tensors)
     {
         if (block.Length == 0) yield break;
         var known = new HashSet<string>(StringComparer.Ordinal);
@@ -237,7 +237,7 @@ public sealed class CheckpointLayer : IWeightSource, IWeightParts
             foreach (string end in (ReadOnlySpan<string>)(tensor.IsPacked ? ["_blocks", "_scales"] : ["", "_scale_inv"])) known.Add(tensor.Name + end);
         for (int i = Below(names, block); i < names.Length && names[i].StartsWith(block, StringComparison.Ordinal); i++)
         {
-            if (!known.Contains(names[i])) yield return $"{names[i]} is no tensor of such a layer";
+            if (!known.Contains(names[i]) && form.Own.Any(own => names[i].AsSpan(block.Length).StartsWith(own, StringComparison.Ordinal))) yield return $"{names[i]} is no tensor of such a layer";
         }
     }
 

@@ -8,7 +8,7 @@ namespace MoE.Checkpoints;
 /// </summary>
 /// <remarks>
 /// Families of transformers go by their <c>model_type</c>; <see cref="HuggingFaceCheckpoint"/> takes the layout from <c>config.json</c>. Others: <c>torchtitan</c>, <c>olmo_core</c> (experts transposed),
-/// <c>olmo_core_dropless</c> and <c>tutel</c> (experts without a gate), for which the specification must be given.
+/// <c>olmo_core_dropless</c> and <c>tutel</c> (experts without a gate), for which the specification must be given; and <c>gguf</c>, the names of llama.cpp for tools that convert (GGUF files themselves are not read).
 /// </remarks>
 public sealed class CheckpointLayout
 {

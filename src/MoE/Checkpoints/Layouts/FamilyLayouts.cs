@@ -2,7 +2,7 @@ namespace MoE.Checkpoints;
 
 /// <summary>
 /// The layouts. Names: transformers <c>conversion_mapping.py</c> (000c33f) and <c>models/*/modeling_*.py</c>; torchtitan <c>models/deepseek_v3/state_dict_adapter.py</c> (054adc9); OLMo-core <c>nn/hf/convert.py</c> and
-/// <c>nn/moe/mlp.py</c> (013df53); Tutel <c>experts/ffn.py</c> (ac0e51b).
+/// <c>nn/moe/mlp.py</c> (013df53); Tutel <c>experts/ffn.py</c> (ac0e51b); llama.cpp <c>src/llama-graph.cpp</c> (00395eb).
 /// </summary>
 internal static class FamilyLayouts
 {
@@ -50,6 +50,7 @@ internal static class FamilyLayouts
         })),
         OlmoCore("olmo_core", transposed: true),
         OlmoCore("olmo_core_dropless", transposed: false),
+        new CheckpointLayout("gguf", ["blk.{0}."], Gguf("stacked", fused: false), Gguf(Fused, fused: true)),
         new CheckpointLayout("tutel", ["", "layers.{0}.", "model.layers.{0}."], Tutel("ffn", ""), Tutel("ffn of a block", "mlp."), Tutel("ffn of a layer of experts", "moe.")),
     ];
 
@@ -100,6 +101,15 @@ internal static class FamilyLayouts
         t.Stacked("experts.mlp.w1", "experts.mlp.w3", "experts.mlp.w2", transposed, transposedDown: true);
         t.Shared("shared_mlp.w1.weight", "shared_mlp.w3.weight", "shared_mlp.w2.weight");
     }));
+
+    // Of llama.cpp: dimensions as in row-major order, which GGUF lists from the last to the first.
+    private static LayoutForm Gguf(string name, bool fused) => new(name, "", t =>
+    {
+        t.Router("ffn_gate_inp.weight", selection: "exp_probs_b.bias", bias: "ffn_gate_inp.bias");
+        if (fused) t.Fused("ffn_gate_up_exps.weight", "ffn_down_exps.weight", transposed: false, interleaved: false);
+        else t.Stacked("ffn_gate_exps.weight", "ffn_up_exps.weight", "ffn_down_exps.weight", upBias: "ffn_up_exps.bias", downBias: "ffn_down_exps.bias", gateBias: "ffn_gate_exps.bias");
+        t.Shared("ffn_gate_shexp.weight", "ffn_up_shexp.weight", "ffn_down_shexp.weight", "ffn_gate_inp_shexp.weight", vector: true);
+    }) { Own = ["ffn_gate_inp", "ffn_gate_exps", "ffn_up_exps", "ffn_down_exps", "ffn_gate_up_exps", "ffn_gate_shexp", "ffn_up_shexp", "ffn_down_shexp", "exp_probs_b"] };
 
     private static LayoutForm Tutel(string name, string block) => new(name, block, static t =>
     {

@@ -4,4 +4,8 @@ namespace MoE.Checkpoints;
 /// <param name="Name">What tells it from the family's other forms.</param>
 /// <param name="Block">Path of the block in the decoder layer, with the dot behind it.</param>
 /// <param name="Write">Lists the tensors.</param>
-internal sealed record LayoutForm(string Name, string Block, Action<LayoutTensors> Write);
+internal sealed record LayoutForm(string Name, string Block, Action<LayoutTensors> Write)
+{
+    /// <summary>What the names of the layer's own tensors begin with behind the block; others there are none of its business.</summary>
+    public string[] Own { get; init; } = [""];
+}

@@ -75,9 +75,10 @@ internal sealed class LayoutTensors(MoELayerSpec spec, string block, int mostExp
     /// <param name="flat">Stored as [E * rows, columns]; otherwise that is accepted.</param>
     /// <param name="upBias">Name of up's bias, where experts have biases.</param>
     /// <param name="downBias">Name of down's bias.</param>
-    public void Stacked(string? gate, string up, string down, bool transposed = false, bool transposedDown = false, bool flat = false, string? upBias = null, string? downBias = null)
+    /// <param name="gateBias">Name of gate's bias, where experts have a gate and biases.</param>
+    public void Stacked(string? gate, string up, string down, bool transposed = false, bool transposedDown = false, bool flat = false, string? upBias = null, string? downBias = null, string? gateBias = null)
     {
-        bool biases = upBias is not null;
+        bool biases = upBias is not null && gate is null == gateBias is null;
         if (gate is null != (spec.Expert.Form == ExpertForm.FeedForward) || (spec.Expert.Biases && !biases)) Fits = false;
         foreach (var (name, neutral) in new[] { (gate, WeightNames.ExpertGate), (up, WeightNames.ExpertUp) })
         {
@@ -88,12 +89,18 @@ internal sealed class LayoutTensors(MoELayerSpec spec, string block, int mostExp
 
         _tensors.Add(Shaped(Down(down, transposedDown), flat));
         if (!spec.Expert.Biases || !biases) return;
+        if (gateBias is not null) _tensors.Add(new StoredTensor(block + gateBias, [_e, _f], Matrix(WeightNames.ExpertGateBias, _f, 1)) { Stacked = _e });
         _tensors.Add(new StoredTensor(block + upBias, [_e, _f], Matrix(WeightNames.ExpertUpBias, _f, 1)) { Stacked = _e, OtherShapes = [[_e, 1, _f]] });
         _tensors.Add(new StoredTensor(block + downBias, [_e, _d], Matrix(WeightNames.ExpertDownBias, _d, 1)) { Stacked = _e, OtherShapes = [[_e, 1, _d]] });
     }
 
     /// <summary>The shared expert, where the layer has one.</summary>
-    public void Shared(string gate, string up, string down, string? scalarGate = null)
+    /// <param name="gate">Name of gate.</param>
+    /// <param name="up">Name of up.</param>
+    /// <param name="down">Name of down.</param>
+    /// <param name="scalarGate">Name of the gate of one number per token.</param>
+    /// <param name="vector">That gate is stored as [D].</param>
+    public void Shared(string gate, string up, string down, string? scalarGate = null, bool vector = false)
     {
         if (spec.Shared is not { } shared) return;
         if (spec.Expert.Biases) Fits = false;
@@ -101,7 +108,7 @@ internal sealed class LayoutTensors(MoELayerSpec spec, string block, int mostExp
         _tensors.Add(new StoredTensor(block + gate, [s, _d], Matrix(WeightNames.SharedGate, s, _d)) { Quantizable = true });
         _tensors.Add(new StoredTensor(block + up, [s, _d], Matrix(WeightNames.SharedUp, s, _d)) { Quantizable = true });
         _tensors.Add(new StoredTensor(block + down, [_d, s], Matrix(WeightNames.SharedDown, _d, s)) { Quantizable = true });
-        if (shared.SigmoidGate) Add(scalarGate, t => new StoredTensor(t, [1, _d], Matrix(WeightNames.SharedScalarGate, 1, _d)));
+        if (shared.SigmoidGate) Add(scalarGate, t => new StoredTensor(t, vector ? [_d] : [1, _d], Matrix(WeightNames.SharedScalarGate, 1, _d)) { OtherShapes = vector ? [[1, _d]] : [] });
     }
 
     /// <summary>The bias of the output, where the layer has one.</summary>

@@ -25,7 +25,7 @@ public sealed class FamilyLayerTests : IDisposable
     [Fact]
     public void Every_family_that_a_config_can_name_has_a_folder_with_cases()
     {
-        var frameworks = new[] { "torchtitan", "olmo_core", "olmo_core_dropless", "tutel" };
+        var frameworks = new[] { "torchtitan", "olmo_core", "olmo_core_dropless", "tutel", "gguf" };
         Assert.Equal(CheckpointLayout.All.Select(static l => l.Name).Except(frameworks).Order(), FamilyFolders.Names.Select(FamilyFolders.Family).Distinct().Order());
         foreach (string folder in FamilyFolders.Names) Assert.NotEmpty(FamilyFolders.First(folder));
     }

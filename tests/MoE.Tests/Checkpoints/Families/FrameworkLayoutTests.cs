@@ -52,6 +52,33 @@ public sealed class FrameworkLayoutTests : IDisposable
         HandTensor Expert(string tensor, float[] values, int rows) => HandTensor.Of("blocks.0.feed_forward_moe.experts.mlp." + tensor, flatExperts ? [(long)experts * rows, values.Length / experts / rows] : [experts, rows, values.Length / experts / rows], values);
     }
 
+    // llama.cpp's names in a safetensors file, as converters write them; the attention beside the block is not looked at.
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Names_of_gguf_give_the_output_of_the_model(bool fused)
+    {
+        const string name = "Qwen2MoeSparseMoeBlock__t16_e4_k2";
+        var c = FamilyFolders.Case(name);
+        int experts = c.Shape("experts.gate")[0], f = c.Shape("experts.gate")[1], d = c.Shape("experts.gate")[2], size = f * d;
+        float[] gate = c.Values("experts.gate"), up = c.Values("experts.up");
+        HandTensor[] stacked = fused
+            ? [HandTensor.Of("blk.0.ffn_gate_up_exps.weight", [experts, 2 * f, d], [.. Enumerable.Range(0, experts).SelectMany(e => gate[(e * size)..((e + 1) * size)].Concat(up[(e * size)..((e + 1) * size)]))])]
+            : [HandTensor.Of("blk.0.ffn_gate_exps.weight", [experts, f, d], gate), HandTensor.Of("blk.0.ffn_up_exps.weight", [experts, f, d], up)];
+        HandTensor[] tensors =
+        [
+            As("blk.0.ffn_gate_inp.weight", "router.weight"), .. stacked, As("blk.0.ffn_down_exps.weight", "experts.down"), As("blk.0.ffn_gate_shexp.weight", "shared.gate"), As("blk.0.ffn_up_shexp.weight", "shared.up"),
+            As("blk.0.ffn_down_shexp.weight", "shared.down"), HandTensor.Of("blk.0.ffn_gate_inp_shexp.weight", [d], c.Values("router_shared_gate.weight")),
+        ];
+        Check("gguf", LayerProfiles.Qwen2Moe(d, f, c.Shape("shared.up")[0], experts, 2, normalize: true), name, tensors);
+        string path = Bytes.Write(_folder, HandTensor.File([.. tensors, HandTensor.Of("blk.0.attn_q.weight", [1], [0]), HandTensor.Of("blk.0.ffn_norm.weight", [1], [0]), HandTensor.Of("blk.0.exp_probs_b.bias", [1], [0])]));
+        using var checkpoint = SafetensorsCheckpoint.Open(path);
+        string message = Assert.Throws<InvalidDataException>(() => CheckpointLayer.Open(checkpoint, CheckpointLayout.Of("gguf"), LayerProfiles.Qwen2Moe(d, f, c.Shape("shared.up")[0], experts, 2))).Message;
+        Assert.EndsWith("layer 0: blk.0.exp_probs_b.bias is no tensor of such a layer", message, StringComparison.Ordinal);
+
+        HandTensor As(string tensor, string recorded) => HandTensor.Of(tensor, [.. c.Shape(recorded)], c.Values(recorded));
+    }
+
     [Fact]
     public void Tutel_gives_its_own_output()
     {
