@@ -245,11 +245,13 @@ public sealed class CheckpointLayer : IWeightSource, IWeightParts
     {
         var bad = new List<string>();
         var seen = new HashSet<string>(StringComparer.Ordinal);
+        float[] buffer = [];
         foreach (var (tensor, share, start) in _places.Values)
         {
-            var values = new float[share.Count];
+            if (buffer.Length < share.Count) buffer = new float[share.Count];
+            var values = buffer.AsSpan(0, share.Count);
             share.Read(_readers[tensor.Name], start, values);
-            int at = values.AsSpan().IndexOfAnyExceptInRange(float.MinValue, float.MaxValue);
+            int at = values.IndexOfAnyExceptInRange(float.MinValue, float.MaxValue);
             if (at >= 0 && seen.Add(tensor.Name)) bad.Add($"{tensor.Name}[{share.PlaceOf(start, at)}] is {values[at].ToString(System.Globalization.CultureInfo.InvariantCulture)}");
         }
 

@@ -24,18 +24,18 @@ internal readonly record struct StoredShare(string Name, int Rows, int Columns, 
             return;
         }
 
-        // Some stored rows at a time, so that what is written lies together.
-        const int Block = 16;
-        int run = checked((int)((Rows - 1) * RowStride + 1));
-        float[] rows = System.Buffers.ArrayPool<float>.Shared.Rent(run * Block);
+        // Some stored rows at a time, so that what is written lies together; a little apart, as rows of a power of two would take each other's places in the cache.
+        const int Block = 32, Apart = 16;
+        int run = checked((int)((Rows - 1) * RowStride + 1)), pitch = run + Apart;
+        float[] rows = System.Buffers.ArrayPool<float>.Shared.Rent(checked(pitch * Block));
         for (int c = 0; c < Columns; c += Block)
         {
             int width = Math.Min(Block, Columns - c);
-            for (int j = 0; j < width; j++) tensor.Read(at + (c + j) * ColumnStride, rows.AsSpan(j * run, run));
-            for (int r = 0; r < Rows; r++)
+            for (int j = 0; j < width; j++) tensor.Read(at + (c + j) * ColumnStride, rows.AsSpan(j * pitch, run));
+            for (int r = 0, from = 0; r < Rows; r++, from += (int)RowStride)
             {
-                int from = r * (int)RowStride, to = r * Columns + c;
-                for (int j = 0; j < width; j++) destination[to + j] = rows[j * run + from];
+                var to = destination.Slice(r * Columns + c, width);
+                for (int j = 0, place = from; j < to.Length; j++, place += pitch) to[j] = rows[place];
             }
         }
 
