@@ -75,6 +75,7 @@ internal sealed class LogitTerms
             for (int t = 0; t < count; t++) margins[t] = Math.Min(margins[t], GroupMargin(groups, select.K, scores.AsSpan(t * Experts, Experts)));
         }
 
+        for (int t = 0; t < count; t++) margins[t] = Math.Min(float.IsNaN(margins[t]) ? float.PositiveInfinity : margins[t], CutMargin(logits.AsSpan(t * Experts, Experts), scores.AsSpan(t * Experts, Experts)));
         var clear = new bool[count];
         for (int t = 0; t < count; t++) clear[t] = margins[t] > Math.Max(ClearMargin, errors[t]);
         return (margins, clear);
@@ -95,6 +96,31 @@ internal sealed class LogitTerms
 
         Array.Sort(groups);
         return groups[^limit.Keep] - groups[^(limit.Keep + 1)];
+    }
+
+    // How near the cut a score, or the mass in front of one, lies.
+    private float CutMargin(ReadOnlySpan<float> logits, Span<float> scores)
+    {
+        float least = float.PositiveInfinity;
+        switch (_spec.Select)
+        {
+            case ThresholdSelection threshold:
+                // ReLU hides how far below zero a logit is.
+                foreach (float s in _spec.Score.Function == ScoreFunction.Relu ? logits : scores) least = Math.Min(least, Math.Abs(s - (float)threshold.Threshold));
+                break;
+            case TopPSelection top:
+                float mass = 0;
+                scores.Sort(static (a, b) => b.CompareTo(a));
+                foreach (float s in scores[..^1])
+                {
+                    mass += s;
+                    least = Math.Min(least, Math.Abs(mass - (float)top.P));
+                }
+
+                break;
+        }
+
+        return least;
     }
 
     private static float[] Get(IWeightSource weights, string name) =>
