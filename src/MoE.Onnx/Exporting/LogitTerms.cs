@@ -17,9 +17,9 @@ internal sealed class LogitTerms
     public LogitTerms(RouterSpec spec, IWeightSource weights, bool bias)
     {
         _spec = spec;
-        _weight = Get(weights, WeightNames.Router);
-        _bias = bias ? Get(weights, WeightNames.RouterBias) : null;
-        _selectionBias = spec.UsesSelectionBias ? Get(weights, WeightNames.SelectionBias) : null;
+        _weight = WeightShares.Whole(weights, WeightNames.Router);
+        _bias = bias ? WeightShares.Whole(weights, WeightNames.RouterBias) : null;
+        _selectionBias = spec.UsesSelectionBias ? WeightShares.Whole(weights, WeightNames.SelectionBias) : null;
         Width = _weight.Length / spec.Experts;
     }
 
@@ -122,7 +122,4 @@ internal sealed class LogitTerms
 
         return least;
     }
-
-    private static float[] Get(IWeightSource weights, string name) =>
-        weights.TryGet(name, out var tensor) ? tensor.ToSingles() : throw new ArgumentException($"{name} is missing", nameof(weights));
 }
