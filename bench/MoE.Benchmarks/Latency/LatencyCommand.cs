@@ -50,8 +50,8 @@ internal static class LatencyCommand
                 try
                 {
                     double openMs = Stopwatch.GetElapsedTime(from).TotalMilliseconds;
-                    agreed &= Agree(model, engines[0], name, type, sizes);
                     long own = Math.Max(0, ProcessMemory.Private - before);
+                    agreed &= Agree(model, engines[0], name, type, sizes);
                     opened.Add(new OpenRow($"{name}/{type}", openMs, own, (engines[0] as OnnxMoELayer)?.Memory?.ToString()));
                     var cells = sizes.Select(t => Measure(model, engines, name, type, t, callers, seconds, cancel.Token)).ToList();
                     rows.AddRange(cells);
