@@ -16,12 +16,16 @@ public readonly record struct SampleSummary(double Median, double Min, double Sp
         if (sorted.Length == 0) throw new ArgumentException("samples is empty; must hold at least one", nameof(samples));
         if (Array.FindIndex(sorted, static s => !double.IsFinite(s) || s <= 0) is var bad and >= 0)
             throw new ArgumentException($"samples holds {sorted[bad]}; must be positive and finite", nameof(samples));
-        double median = Quantile(sorted, 0.5);
-        return new SampleSummary(median, sorted[0], (Quantile(sorted, 0.75) - Quantile(sorted, 0.25)) / median, sorted.Length);
+        double median = OfSorted(sorted, 0.5);
+        return new SampleSummary(median, sorted[0], (OfSorted(sorted, 0.75) - OfSorted(sorted, 0.25)) / median, sorted.Length);
     }
 
-    // Linear between the two nearest ranks, as numpy's default.
-    private static double Quantile(double[] sorted, double q)
+    /// <summary>A quantile of samples, linear between the two nearest ranks, as numpy's default.</summary>
+    /// <param name="samples">At least one.</param>
+    /// <param name="q">0..1.</param>
+    public static double Quantile(IEnumerable<double> samples, double q) => OfSorted([.. samples.Order()], q);
+
+    private static double OfSorted(double[] sorted, double q)
     {
         double rank = q * (sorted.Length - 1);
         int below = (int)rank;

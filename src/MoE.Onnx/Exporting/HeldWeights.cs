@@ -1,36 +1,41 @@
-using System.Runtime.InteropServices;
-
 namespace MoE.Onnx;
 
-/// <summary>A layer's weights as a quantised model holds them: the routed experts' matrices rounded and widened again, everything else as it is.</summary>
-internal sealed class HeldWeights(IWeightSource source, WeightFormat format) : IWeightSource
+/// <summary>A layer's weights as a quantised model holds them: the routed experts' matrices rounded and widened again, everything else as it is. Read expert by expert.</summary>
+internal sealed class HeldWeights : IWeightParts
 {
-    private readonly Dictionary<string, float[]> _rounded = [];
+    private readonly IWeightSource _source;
+    private readonly WeightFormat _format;
+    private readonly Dictionary<string, int[]> _shapes;
 
-    public IEnumerable<string> Names => source.Names;
-
-    public bool TryGet(string name, out WeightTensor tensor)
+    public HeldWeights(MoELayerSpec spec, IWeightSource source, WeightFormat format)
     {
-        if (!source.TryGet(name, out tensor)) return false;
-        if (name is not (WeightNames.ExpertGate or WeightNames.ExpertUp or WeightNames.ExpertDown)) return true;
-        if (!_rounded.TryGetValue(name, out float[]? values)) _rounded[name] = values = Round(tensor);
-        tensor = new WeightTensor(WeightType.Float32, tensor.Shape, MemoryMarshal.AsBytes<float>(values));
-        return true;
+        _source = source;
+        _format = format;
+        _shapes = WeightNames.Of(spec).ToDictionary(static n => n.Name, static n => n.Shape, StringComparer.Ordinal);
     }
 
-    private float[] Round(WeightTensor tensor)
-    {
-        float[] values = tensor.ToSingles();
-        int length = tensor.Shape[^1];
-        var numbers = new sbyte[length];
-        var scales = new float[WeightQuantizer.ScaleCount(format, length)];
-        for (int at = 0; at < values.Length; at += length)
-        {
-            var row = values.AsSpan(at, length);
-            WeightQuantizer.Quantize(format, row, numbers, scales);
-            for (int i = 0; i < length; i++) row[i] = numbers[i] * scales[scales.Length == 1 ? 0 : i / WeightQuantizer.BlockSize];
-        }
+    public IEnumerable<string> Names => _shapes.Keys;
 
-        return values;
+    public int[]? ShapeOf(string name) => _shapes.GetValueOrDefault(name);
+
+    public bool TryGet(string name, out WeightTensor tensor) => throw new NotSupportedException("these weights are read by parts");
+
+    public void Read(string name, int expert, Span<float> destination)
+    {
+        WeightShares.Read(_source, name, expert, destination);
+        if (name is not (WeightNames.ExpertGate or WeightNames.ExpertUp or WeightNames.ExpertDown)) return;
+        int length = _shapes[name][^1];
+        sbyte[] numbers = new sbyte[length], zeros = new sbyte[WeightQuantizer.ZeroPointCount(_format, length)];
+        var scales = new float[WeightQuantizer.ScaleCount(_format, length)];
+        for (int at = 0; at < destination.Length; at += length)
+        {
+            var row = destination.Slice(at, length);
+            WeightQuantizer.Quantize(_format, row, numbers, scales, zeros);
+            for (int i = 0; i < length; i++)
+            {
+                int block = scales.Length == 1 ? 0 : i / WeightQuantizer.BlockSize;
+                row[i] = (numbers[i] - (zeros.Length == 0 ? 0 : zeros[block])) * scales[block];
+            }
+        }
     }
 }

@@ -17,9 +17,9 @@ internal sealed class LogitTerms
     public LogitTerms(RouterSpec spec, IWeightSource weights, bool bias)
     {
         _spec = spec;
-        _weight = Get(weights, WeightNames.Router);
-        _bias = bias ? Get(weights, WeightNames.RouterBias) : null;
-        _selectionBias = spec.UsesSelectionBias ? Get(weights, WeightNames.SelectionBias) : null;
+        _weight = WeightShares.Whole(weights, WeightNames.Router);
+        _bias = bias ? WeightShares.Whole(weights, WeightNames.RouterBias) : null;
+        _selectionBias = spec.UsesSelectionBias ? WeightShares.Whole(weights, WeightNames.SelectionBias) : null;
         Width = _weight.Length / spec.Experts;
     }
 
@@ -75,6 +75,7 @@ internal sealed class LogitTerms
             for (int t = 0; t < count; t++) margins[t] = Math.Min(margins[t], GroupMargin(groups, select.K, scores.AsSpan(t * Experts, Experts)));
         }
 
+        for (int t = 0; t < count; t++) margins[t] = Math.Min(float.IsNaN(margins[t]) ? float.PositiveInfinity : margins[t], CutMargin(logits.AsSpan(t * Experts, Experts), scores.AsSpan(t * Experts, Experts)));
         var clear = new bool[count];
         for (int t = 0; t < count; t++) clear[t] = margins[t] > Math.Max(ClearMargin, errors[t]);
         return (margins, clear);
@@ -97,6 +98,28 @@ internal sealed class LogitTerms
         return groups[^limit.Keep] - groups[^(limit.Keep + 1)];
     }
 
-    private static float[] Get(IWeightSource weights, string name) =>
-        weights.TryGet(name, out var tensor) ? tensor.ToSingles() : throw new ArgumentException($"{name} is missing", nameof(weights));
+    // How near the cut a score, or the mass in front of one, lies.
+    private float CutMargin(ReadOnlySpan<float> logits, Span<float> scores)
+    {
+        float least = float.PositiveInfinity;
+        switch (_spec.Select)
+        {
+            case ThresholdSelection threshold:
+                // ReLU hides how far below zero a logit is.
+                foreach (float s in _spec.Score.Function == ScoreFunction.Relu ? logits : scores) least = Math.Min(least, Math.Abs(s - (float)threshold.Threshold));
+                break;
+            case TopPSelection top:
+                float mass = 0;
+                scores.Sort(static (a, b) => b.CompareTo(a));
+                foreach (float s in scores[..^1])
+                {
+                    mass += s;
+                    least = Math.Min(least, Math.Abs(mass - (float)top.P));
+                }
+
+                break;
+        }
+
+        return least;
+    }
 }

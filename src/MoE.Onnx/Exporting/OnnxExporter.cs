@@ -94,7 +94,7 @@ public static class OnnxExporter
         ArgumentNullException.ThrowIfNull(weights);
         options ??= new OnnxExportOptions();
         if (options.Form is { } form) throw new ArgumentException($"form = {form}: a router has none; must be null", nameof(options));
-        bool bias = weights.TryGet(WeightNames.RouterBias, out _);
+        bool bias = OnnxRouterWriter.Has(weights, WeightNames.RouterBias);
         var model = OnnxRouterWriter.Build(spec, weights, options.Layer.Opset);
         var (files, verification) = Publish(model, path, options, progress, cancellation, staged =>
         {
@@ -140,7 +140,7 @@ public static class OnnxExporter
         // ONNX Runtime 1.31 rounds activations where weights have 8 bits in blocks, whatever it is told.
         bool rounds = options.Layer.Format == WeightFormat.Int8PerBlock || options.Layer.Activations == ActivationFormat.Int8;
         if (rounds && verify.Tolerance == OnnxTolerance.Single) verify = verify with { Tolerance = OnnxTolerance.RoundedActivations };
-        using var held = OnnxVerifier.Oracle(spec, new HeldWeights(weights, options.Layer.Format), verify);
+        using var held = OnnxVerifier.Oracle(spec, new HeldWeights(spec, weights, options.Layer.Format), verify);
         using var exact = OnnxVerifier.Oracle(spec, weights, verify);
         var verification = OnnxVerifier.Verify(layer, held, weights, verify, cancellation);
         return verification with { QuantizationError = RelativeError(held, exact, spec.Width * verify.Tokens, verify.Seed) };

@@ -60,7 +60,7 @@ public static class OnnxVerifier
     {
         options ??= new OnnxVerifyOptions();
         var logits = new LogitTerms(actual.Spec, weights, bias);
-        float[]? Values(string name, bool given) => given && weights.TryGet(name, out var tensor) ? tensor.ToSingles() : null;
+        float[]? Values(string name, bool given) => given ? WeightShares.Whole(weights, name) : null;
         var expected = new LinearGate(actual.Spec, Values(WeightNames.Router, true)!, Values(WeightNames.RouterBias, bias), Values(WeightNames.SelectionBias, actual.Spec.UsesSelectionBias));
         var batches = new List<OnnxVerifiedBatch>();
         foreach (var (name, tokens) in VerifyInputs.Of(logits, options))

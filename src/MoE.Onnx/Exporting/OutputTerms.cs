@@ -38,13 +38,14 @@ internal sealed class OutputTerms(MoELayerSpec spec, IWeightSource weights)
         }
 
         var hidden = new float[rows.Count * inner];
-        float[] row = new float[d], sizeOfRow = new float[d], gateRow = new float[d], sizeOfGate = new float[d];
+        float[] ups = Share(prefix + "up", expert, inner * d), gates = glu ? Share(prefix + "gate", expert, inner * d) : [], sizeOfRow = new float[d], sizeOfGate = new float[d];
         float[] upBias = Bias(prefix + "up_bias", expert, inner), gateBias = Bias(prefix + "gate_bias", expert, inner);
         float slope = Steepest * Math.Max(1, Math.Abs((float)spec.Expert.Alpha)), offset = Math.Abs((float)spec.Expert.UpOffset);
         for (int f = 0; f < inner; f++)
         {
-            Read(prefix + "up", ((long)expert * inner + f) * d, row, sizeOfRow);
-            if (glu) Read(prefix + "gate", ((long)expert * inner + f) * d, gateRow, sizeOfGate);
+            ReadOnlySpan<float> row = ups.AsSpan(f * d, d), gateRow = glu ? gates.AsSpan(f * d, d) : [];
+            TensorPrimitives.Abs(row, sizeOfRow);
+            if (glu) TensorPrimitives.Abs(gateRow, sizeOfGate);
             for (int r = 0; r < rows.Count; r++)
             {
                 ReadOnlySpan<float> token = x.AsSpan(r * d, d), size = magnitudes.AsSpan(r * d, d);
@@ -61,10 +62,10 @@ internal sealed class OutputTerms(MoELayerSpec spec, IWeightSource weights)
             }
         }
 
-        float[] down = new float[inner], sizeOfDown = new float[inner], downBias = Bias(prefix + "down_bias", expert, d);
+        float[] down = Share(prefix + "down", expert, d * inner), sizeOfDown = new float[inner], downBias = Bias(prefix + "down_bias", expert, d);
         for (int i = 0; i < d; i++)
         {
-            Read(prefix + "down", ((long)expert * d + i) * inner, down, sizeOfDown);
+            TensorPrimitives.Abs(down.AsSpan(i * inner, inner), sizeOfDown);
             for (int r = 0; r < rows.Count; r++)
             {
                 float term = TensorPrimitives.Dot(sizeOfDown, hidden.AsSpan(r * inner, inner)) + Math.Abs(downBias[i]);
@@ -73,17 +74,13 @@ internal sealed class OutputTerms(MoELayerSpec spec, IWeightSource weights)
         }
     }
 
-    private void Read(string name, long start, Span<float> row, Span<float> sizes)
+    private float[] Share(string name, int expert, int count)
     {
-        if (!weights.TryGet(name, out var tensor)) throw new ArgumentException($"{name} is missing", nameof(name));
-        new SingleReader(tensor).CopyTo(row, start);
-        TensorPrimitives.Abs(row, sizes);
+        var share = new float[count];
+        WeightShares.Read(weights, name, expert, share);
+        return share;
     }
 
-    private float[] Bias(string name, int expert, int count)
-    {
-        var values = new float[count];
-        if (spec.Expert.Biases && weights.TryGet(name, out var tensor)) new SingleReader(tensor).CopyTo(values, (long)expert * count);
-        return values;
-    }
+    private float[] Bias(string name, int expert, int count) =>
+        spec.Expert.Biases && (spec.Expert.Form == ExpertForm.Glu || !name.EndsWith("gate_bias", StringComparison.Ordinal)) ? Share(name, expert, count) : new float[count];
 }

@@ -20,6 +20,8 @@ internal static class ContribExperts
             yield return new SpecProblem("expert.activation", expert.Activation.ToString(), "com.microsoft::MoE has no GLU but SwiGLU (Silu) on the CPU");
         if (spec.Weighted == WeightedSide.Input)
             yield return new SpecProblem("weighted", nameof(WeightedSide.Input), "com.microsoft::MoE weighs the experts' outputs");
+        if (spec.Router.Weigh.BiasedWeights)
+            yield return new SpecProblem("router.weigh.biased_weights", "true", "a score plus a bias can be a negative weight, which com.microsoft::MoE cannot express");
         if (spec.Router.Score.Function == ScoreFunction.Identity)
             yield return new SpecProblem("router.score.function", nameof(ScoreFunction.Identity), "raw logits can be negative weights, which com.microsoft::MoE cannot express");
     }
@@ -49,7 +51,7 @@ internal static class ContribExperts
             OnnxAttribute.Tensor("value", OnnxTensor.Create<float>("", new[] { float.NegativeInfinity }, 1)));
         if (SumsToOne(spec.Router))
         {
-            string logs = c.Op("ScatterElements", "log_weights", [closed, routing.Experts, c.Op("Log", "logs", [routing.Unscaled])], OnnxAttribute.Int("axis", 1));
+            string logs = c.Op("ScatterElements", "log_weights", [closed, routing.Places, c.Op("Log", "logs", [routing.Unscaled])], OnnxAttribute.Int("axis", 1));
             return Operator(g, spec, tensors, tokens, logs, normalize: true, name);
         }
 
@@ -57,7 +59,7 @@ internal static class ContribExperts
         // All weights zero: what the operator makes of a row of -infinity is nowhere said; any finite logits will do, the row is multiplied by zero.
         string zero = c.Op("Equal", "sum_is_zero", [sum, g.Scalar(0f)]);
         string guarded = c.Op("Where", "guarded", [zero, g.Scalar(1f), routing.Unscaled]);
-        string shares = c.Op("ScatterElements", "log_weights", [closed, routing.Experts, c.Op("Log", "logs", [guarded])], OnnxAttribute.Int("axis", 1));
+        string shares = c.Op("ScatterElements", "log_weights", [closed, routing.Places, c.Op("Log", "logs", [guarded])], OnnxAttribute.Int("axis", 1));
         string unit = Operator(g, spec, tensors, tokens, shares, normalize: true, "contrib/output");
         double scale = spec.Router.Weigh.Scale;
         string factor = scale == 1 ? sum : c.Op("Mul", "factor", [sum, g.Scalar((float)scale)]);
@@ -67,7 +69,7 @@ internal static class ContribExperts
     // What normalize_routing_weights must be, or null where the operator's weights are not the spec's.
     private static bool? NativeNormalization(RouterSpec spec)
     {
-        if (spec.Score.Function != ScoreFunction.Softmax) return null;
+        if (spec.Score is not { Function: ScoreFunction.Softmax, Offset: 0 } || spec.Weigh is { WeightlessExperts: > 0 } or { BiasedWeights: true }) return null;
         bool normalizes = spec.Weigh.Normalization != WeightNormalization.None && (spec.TopK > 1 || spec.Weigh.NormalizeSingle);
         // A softmax over the chosen logits is the softmax over all, divided by the sum of the chosen.
         if (!normalizes) return spec.Score.Stage == ScoreStage.AfterSelection;
@@ -78,7 +80,7 @@ internal static class ContribExperts
     private static bool SumsToOne(RouterSpec spec) =>
         spec.Weigh.Scale == 1
         && NativeNormalization(spec) == true
-        && (spec.Score.Stage == ScoreStage.AfterSelection || spec.Select is AllSelection or TopKSelection { UsesBias: false, Groups: null });
+        && (spec.Select is AllSelection or TopKSelection { UsesBias: false, Groups: null } || spec is { Score.Stage: ScoreStage.AfterSelection, Select: TopKSelection });
 
     private static string Operator(GraphScope g, MoELayerSpec spec, LayerTensors tensors, string tokens, string logits, bool normalize, string output)
     {

@@ -63,7 +63,8 @@ internal sealed class GraphScope
             : Op(type, name, [input, List(axis)], keepDims);
     }
 
-    public string Weight(OnnxTensor tensor) => _root.Graph.AddInitializer(tensor);
+    /// <summary>A weight; one that is used twice lies in the graph once.</summary>
+    public string Weight(OnnxTensor tensor) => _root._constants.Add(tensor.Name) ? _root.Graph.AddInitializer(tensor) : tensor.Name;
 
     public string Scalar(float value) =>
         Constant($"float {value.ToString("R", CultureInfo.InvariantCulture)}", name => OnnxTensor.Create<float>(name, new[] { value }));

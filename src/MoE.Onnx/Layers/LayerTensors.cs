@@ -18,12 +18,15 @@ internal sealed class LayerTensors
         foreach (var (name, shape) in expected)
         {
             _shapes.Add(name, shape);
-            if (!source.TryGet(name, out var tensor))
-                problems.Add($"{name} is missing; must be [{string.Join(", ", shape)}]");
-            else if (!tensor.Shape.SequenceEqual(shape))
-                problems.Add($"{name} has shape [{string.Join(", ", tensor.Shape.ToArray())}]; must be [{string.Join(", ", shape)}]");
-            else if (!IsFinite(tensor))
-                problems.Add($"{name} has a NaN or infinity; must be finite");
+            // What is read by parts is refused when it is read, where a number is not finite.
+            if (source is IWeightParts parts)
+            {
+                if (parts.ShapeOf(name) is not { } actual) problems.Add(Missing(name, shape));
+                else if (!actual.AsSpan().SequenceEqual(shape)) problems.Add(Misshapen(name, actual, shape));
+            }
+            else if (!source.TryGet(name, out var tensor)) problems.Add(Missing(name, shape));
+            else if (!tensor.Shape.SequenceEqual(shape)) problems.Add(Misshapen(name, tensor.Shape.ToArray(), shape));
+            else if (!IsFinite(tensor)) problems.Add($"{name} has a NaN or infinity; must be finite");
         }
 
         if (problems.Count > 0) throw new ArgumentException(string.Join("; ", problems), "weights");
@@ -47,15 +50,19 @@ internal sealed class LayerTensors
         int[] shape = _shapes[first];
         long[] doubled = [.. shape.Select(static s => (long)s)];
         doubled[1] *= 2;
-        long row = Count(shape[2..]), rows = (long)shape[0] * shape[1];
-        return OnnxTensor.Deferred(name, OnnxElementType.Float32, rows * row * 2 * sizeof(float), target =>
+        int row = (int)Count(shape[2..]), rows = shape[1];
+        return OnnxTensor.Deferred(name, OnnxElementType.Float32, Count(shape) * 2 * sizeof(float), target =>
         {
-            var a = new SingleReader(Get(first));
-            var b = new SingleReader(Get(second));
-            for (long r = 0; r < rows; r++)
+            float[] a = new float[rows * row], b = new float[rows * row];
+            for (int e = 0; e < shape[0]; e++)
             {
-                a.CopyTo(target, r * row, row);
-                b.CopyTo(target, r * row, row);
+                Read(first, e, a);
+                Read(second, e, b);
+                for (int r = 0; r < rows; r++)
+                {
+                    target.Write(MemoryMarshal.AsBytes(a.AsSpan(r * row, row)));
+                    target.Write(MemoryMarshal.AsBytes(b.AsSpan(r * row, row)));
+                }
             }
         }, doubled);
     }
@@ -71,7 +78,7 @@ internal sealed class LayerTensors
             {
                 for (int s = 0; s < sources.Length; s++)
                 {
-                    new SingleReader(Get(sources[s])).CopyTo(from, (long)e * from.Length);
+                    Read(sources[s], e, from);
                     for (int i = 0; i < from.Length; i++) to[(i * sources.Length) + s] = from[i];
                 }
 
@@ -124,18 +131,20 @@ internal sealed class LayerTensors
     private void EachRow(WeightFormat format, int rows, int length, string[] sources, Action<sbyte[], float[], sbyte[]> write)
     {
         int[] shape = _shapes[sources[0]];
+        var shares = Array.ConvertAll(sources, _ => new float[shape[1] * shape[2]]);
         float[] row = new float[length];
         sbyte[] numbers = new sbyte[length];
         float[] scales = new float[WeightQuantizer.ScaleCount(format, length)];
         sbyte[] zeros = new sbyte[WeightQuantizer.ZeroPointCount(format, length)];
         for (int e = 0; e < shape[0]; e++)
         {
+            for (int s = 0; s < sources.Length; s++) Read(sources[s], e, shares[s]);
             for (int r = 0; r < rows; r++)
             {
-                foreach (string source in sources)
+                foreach (float[] share in shares)
                 {
                     Array.Clear(row);
-                    if (r < shape[1]) new SingleReader(Get(source)).CopyTo(row.AsSpan(0, shape[2]), (((long)e * shape[1]) + r) * shape[2]);
+                    if (r < shape[1]) share.AsSpan(r * shape[2], shape[2]).CopyTo(row);
                     WeightQuantizer.Quantize(format, row, numbers, scales, zeros);
                     write(numbers, scales, zeros);
                 }
@@ -146,11 +155,35 @@ internal sealed class LayerTensors
     private OnnxTensor Part(string name, string source, long start, int[] shape)
     {
         long count = Count(shape);
-        var tensor = OnnxTensor.Deferred(name, OnnxElementType.Float32, count * sizeof(float),
-            target => new SingleReader(Get(source)).CopyTo(target, start, count),
-            [.. shape.Select(static s => (long)s)]);
+        long[] dims = [.. shape.Select(static s => (long)s)];
+        if (_source is IWeightParts)
+        {
+            // A share at a time: the whole may be larger than an array.
+            int shares = source.StartsWith("experts.", StringComparison.Ordinal) && count == Count(_shapes[source]) ? _shapes[source][0] : 1, size = (int)(count / shares), first = (int)(start / size);
+            return OnnxTensor.Deferred(name, OnnxElementType.Float32, count * sizeof(float), target =>
+            {
+                var share = new float[size];
+                for (int e = 0; e < shares; e++)
+                {
+                    Read(source, first + e, share);
+                    target.Write(MemoryMarshal.AsBytes(share.AsSpan()));
+                }
+            }, dims);
+        }
+
+        var tensor = OnnxTensor.Deferred(name, OnnxElementType.Float32, count * sizeof(float), target => new SingleReader(Get(source)).CopyTo(target, start, count), dims);
         return Get(source).Type == WeightType.Float32 ? tensor.From(source, start * sizeof(float)) : tensor;
     }
+
+    private void Read(string name, int expert, Span<float> share)
+    {
+        if (_source is not IWeightParts) _ = Get(name);
+        WeightShares.Read(_source, name, expert, share);
+    }
+
+    private static string Missing(string name, int[] shape) => $"{name} is missing; must be [{string.Join(", ", shape)}]";
+
+    private static string Misshapen(string name, int[] actual, int[] shape) => $"{name} has shape [{string.Join(", ", actual)}]; must be [{string.Join(", ", shape)}]";
 
     private WeightTensor Get(string name) => _source.TryGet(name, out var tensor) && tensor.Shape.SequenceEqual(_shapes[name])
         ? tensor

@@ -11,7 +11,7 @@ internal static class LoopExperts
         RouteSort.Write(g, spec, routing);
         var d = g.Under("dispatch/");
         // NonZero gives [1, M] for a vector.
-        string busy = d.Op("Reshape", "busy", [d.Op("NonZero", "busy_row", [RouteSort.Load]), g.List(-1)]);
+        string busy = d.Op("Reshape", "busy", [d.Op("NonZero", "busy_row", [RouteSort.ExpertLoad(g, spec)]), g.List(-1)]);
         string ends = d.Op("CumSum", "ends", [RouteSort.Load, g.Scalar(0L)]);
         string starts = d.Op("Sub", "starts", [ends, RouteSort.Load]);
         string trips = d.Op("Squeeze", "trips", [d.Op("Shape", "busy_count", [busy])]);
@@ -21,6 +21,7 @@ internal static class LoopExperts
         string? weights = RouteSort.InputWeights(g, spec, routing);
         var body = Body(g, spec, tensors, tokens, weights, busy, starts, ends);
         string results = g.Op("Loop", "experts/results", [trips, "", none], OnnxAttribute.Graph("body", body));
+        if (RouteSort.Unrouted(g, spec) is { } unrouted) results = g.Op("SequenceInsert", "experts/all_results", [results, unrouted]);
         return RouteSort.Combine(g, spec, g.Under("combine/").Op("ConcatFromSequence", "sorted", [results], OnnxAttribute.Int("axis", 0)), routing.Weights, name);
     }
 

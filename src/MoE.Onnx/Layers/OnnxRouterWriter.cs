@@ -17,7 +17,7 @@ public static class OnnxRouterWriter
     public static OnnxModel Build(RouterSpec spec, IWeightSource weights, int opset = OnnxOpset.Newest)
     {
         ArgumentNullException.ThrowIfNull(weights);
-        return Build(spec, weights, weights.TryGet(WeightNames.RouterBias, out _), opset);
+        return Build(spec, weights, Has(weights, WeightNames.RouterBias), opset);
     }
 
     /// <summary>Writes a router to a file, which appears only when complete.</summary>
@@ -36,7 +36,8 @@ public static class OnnxRouterWriter
         spec.Checked();
         SpecProblem[] refusals = [.. RouterGraph.Refusals(spec, ""), .. OnnxOpset.Refusals(opset)];
         if (refusals.Length > 0) throw new OnnxExportException(refusals);
-        int width = weights.TryGet(WeightNames.Router, out var scorer) && scorer.Shape is [_, var d] ? d : 0;
+        ReadOnlySpan<int> shape = weights is IWeightParts parts ? parts.ShapeOf(WeightNames.Router) : weights.TryGet(WeightNames.Router, out var scorer) ? scorer.Shape : [];
+        int width = shape is [_, var d] ? d : 0;
         var expected = new List<(string, int[])> { (WeightNames.Router, [spec.Experts, width]) };
         if (bias) expected.Add((WeightNames.RouterBias, [spec.Experts]));
         if (spec.UsesSelectionBias) expected.Add((WeightNames.SelectionBias, [spec.Experts]));
@@ -50,4 +51,6 @@ public static class OnnxRouterWriter
         model.Metadata[OnnxNames.RouterSpec] = spec.ToJson();
         return model;
     }
+
+    internal static bool Has(IWeightSource weights, string name) => weights is IWeightParts parts ? parts.ShapeOf(name) is not null : weights.TryGet(name, out _);
 }

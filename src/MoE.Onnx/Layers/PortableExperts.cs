@@ -9,8 +9,8 @@ internal static class PortableExperts
         int experts = spec.Router.Experts;
         RouteSort.Write(g, spec, routing);
         var d = g.Under("dispatch/");
-        d.Op("Split", [RouteSort.Order, RouteSort.Load], Each(experts, "routes"), OnnxAttribute.Int("axis", 0));
-        string busy = d.Op("Greater", "busy", [RouteSort.Load, g.Scalar(0L)]);
+        d.Op("Split", [RouteSort.Order, RouteSort.Load], Each(RouteSort.Lists(spec), "routes"), OnnxAttribute.Int("axis", 0));
+        string busy = d.Op("Greater", "busy", [RouteSort.ExpertLoad(g, spec), g.Scalar(0L)]);
         // Opset 18 wants the number of parts said, and those before do not know how.
         OnnxAttribute[] parts = g.Opset < 18 ? [OnnxAttribute.Int("axis", 0)] : [OnnxAttribute.Int("axis", 0), OnnxAttribute.Int("num_outputs", experts)];
         d.Op("Split", [busy], Each(experts, "busy"), parts);
@@ -24,6 +24,7 @@ internal static class PortableExperts
             results[e] = g.Op("If", $"expert.{e}", [$"dispatch/busy.{e}"], OnnxAttribute.Graph("then_branch", then), OnnxAttribute.Graph("else_branch", otherwise));
         }
 
+        if (RouteSort.Unrouted(g, spec) is { } unrouted) results = [.. results, unrouted];
         return RouteSort.Combine(g, spec, g.Under("combine/").Op("Concat", "sorted", results, OnnxAttribute.Int("axis", 0)), routing.Weights, name);
     }
 

@@ -21,10 +21,18 @@ internal static class QuantizedExperts
         var shape = q.Op("Shape", "logits_shape", [logits]);
         string closed = q.Op("ConstantOfShape", "closed", [shape], OnnxAttribute.Tensor("value", OnnxTensor.Create<float>("", new[] { float.NegativeInfinity }, 1)));
         string nothing = q.Op("ConstantOfShape", "no_weights", [shape], OnnxAttribute.Tensor("value", OnnxTensor.Create<float>("", new[] { 0f }, 1)));
-        string chosen = q.Op("ScatterElements", "chosen", [closed, routing.Experts, q.Op("Mul", "zeros", [routing.Unscaled, g.Scalar(0f)])], OnnxAttribute.Int("axis", 1));
+        string zeros = q.Op("Mul", "zeros", [routing.Unscaled, g.Scalar(0f)]);
+        // A choice that is not taken stays closed, unless the token takes none at all: what the operator makes of a row of -infinity is nowhere said.
+        if (RouterGraph.IsRagged(spec.Router))
+        {
+            string taken = q.Op("Or", "taken", [q.Op("Greater", "weighs", [routing.Unscaled, g.Scalar(0f)]), q.Op("Equal", "takes_none", [q.Reduce("ReduceSum", "weight_sum", routing.Unscaled, 1, keep: true), g.Scalar(0f)])]);
+            zeros = q.Op("Where", "chosen_logits", [taken, zeros, g.Scalar(float.NegativeInfinity)]);
+        }
+
+        string chosen = q.Op("ScatterElements", "chosen", [closed, routing.Places, zeros], OnnxAttribute.Int("axis", 1));
         double scale = spec.Router.Weigh.Scale;
         string scaled = scale == 1 ? routing.Unscaled : q.Op("Mul", "scaled", [routing.Unscaled, g.Scalar((float)scale)]);
-        string weights = q.Op("ScatterElements", "weights", [nothing, routing.Experts, scaled], OnnxAttribute.Int("axis", 1));
+        string weights = q.Op("ScatterElements", "weights", [nothing, routing.Places, scaled], OnnxAttribute.Int("axis", 1));
         return Operator(g, spec, tensors, options, tokens, chosen, weights, normalize: false, name);
     }
 

@@ -6,18 +6,35 @@ internal static class RouteSort
     /// <summary>int64 [T K]: the routes, those of expert 0 first.</summary>
     public const string Order = "dispatch/order";
 
-    /// <summary>int64 [E]: routes per expert.</summary>
+    /// <summary>int64 [E]: routes per expert; where tokens take different numbers, [E + 1], and the last counts the routes that nobody runs.</summary>
     public const string Load = "dispatch/load";
+
+    /// <summary>Lists that <see cref="Load"/> counts.</summary>
+    public static int Lists(MoELayerSpec spec) => spec.Router.Experts + (RouterGraph.IsRagged(spec.Router) ? 1 : 0);
+
+    /// <summary>int64 [E]: routes per expert.</summary>
+    public static string ExpertLoad(GraphScope g, MoELayerSpec spec) =>
+        RouterGraph.IsRagged(spec.Router) ? g.Under("dispatch/").Op("Slice", "expert_load", [Load, g.List(0), g.List(spec.Router.Experts)]) : Load;
+
+    /// <summary>float [n, D]: what the routes that nobody runs add, zeros; null where there are none.</summary>
+    public static string? Unrouted(GraphScope g, MoELayerSpec spec)
+    {
+        if (!RouterGraph.IsRagged(spec.Router)) return null;
+        var d = g.Under("dispatch/");
+        string count = d.Op("Slice", "unrouted_count", [Load, g.List(spec.Router.Experts), g.List(spec.Router.Experts + 1)]);
+        return d.Op("ConstantOfShape", "unrouted", [d.Op("Concat", "unrouted_shape", [count, g.List(spec.Width)], OnnxAttribute.Int("axis", 0))]);
+    }
 
     /// <summary>Writes <see cref="Order"/> and <see cref="Load"/>.</summary>
     public static void Write(GraphScope g, MoELayerSpec spec, RouterValues routing)
     {
         var d = g.Under("dispatch/");
         string flat = d.Op("Reshape", "flat", [routing.Experts, g.List(-1)]);
+        if (RouterGraph.IsRagged(spec.Router)) flat = d.Op("Where", "lists", [d.Op("Less", "not_taken", [flat, g.Scalar(0L)]), g.Scalar((long)spec.Router.Experts), flat]);
         string count = d.Op("Shape", "count", [flat]);
         d.Op("TopK", [flat, count], ["sorted", "order"], OnnxAttribute.Int("axis", 0), OnnxAttribute.Int("largest", 0));
         string ones = d.Op("ConstantOfShape", "ones", [count], OnnxAttribute.Tensor("value", OnnxTensor.Create<long>("", new[] { 1L }, 1)));
-        string none = g.Constant("no routes", n => OnnxTensor.Create<long>(n, new long[spec.Router.Experts], spec.Router.Experts));
+        string none = g.Constant("no routes", n => OnnxTensor.Create<long>(n, new long[Lists(spec)], Lists(spec)));
         d.Op("ScatterElements", "load", [none, flat, ones], OnnxAttribute.Int("axis", 0), OnnxAttribute.Text("reduction", "add"));
     }
 

@@ -16,26 +16,28 @@ internal sealed class RouterGraph
 
     private bool ScoresFirst => _spec.Score.Stage == ScoreStage.BeforeSelection;
 
+    /// <summary>True where tokens take different numbers of experts: routings then have E choices, -1 where not taken.</summary>
+    public static bool IsRagged(RouterSpec spec) => spec.Select is ThresholdSelection or TopPSelection;
+
     /// <summary>Reasons why no ONNX graph of ours expresses a router.</summary>
     public static IEnumerable<SpecProblem> Refusals(RouterSpec spec, string prefix)
     {
-        if (spec.Dispatch.Capacity is { } capacity)
-            yield return new SpecProblem(prefix + "dispatch.capacity", capacity.ToString(), "capacities are not exported; serve the layer dropless");
+        if (spec.Dispatch.Capacity is { } capacity && !DropsNothing(capacity))
+            yield return new SpecProblem(prefix + "dispatch.capacity", capacity.ToString(), "capacities are not exported, as they make a token's numbers depend on the rest of its batch; serve the layer dropless");
         if (spec.Noise is { TrainingOnly: false })
             yield return new SpecProblem(prefix + "noise", spec.Noise.ToString(), "noise in evaluation is not exported; a graph draws no numbers");
         if (spec.Select is TopKSelection { Later: { InEvaluation: true } later })
             yield return new SpecProblem(prefix + "select.later", later.ToString(), "a rule for later choices is not exported; set in_evaluation to false or take it off");
-        if (spec.Select is not (TopKSelection or AllSelection))
-            yield return new SpecProblem(prefix + "select", spec.Select.GetType().Name, "is not exported; a graph has the same number of choices for every token");
-        if (spec.Score.Offset != 0)
-            yield return new SpecProblem(prefix + "score.offset", spec.Score.Offset.ToString(System.Globalization.CultureInfo.InvariantCulture), "an offset of the scores is not exported");
-        if (spec.Weigh.BiasedWeights)
-            yield return new SpecProblem(prefix + "weigh.biased_weights", "true", "is not exported");
-        if (spec.Weigh.WeightlessExperts > 0 || spec.Weigh.SoftTopK is not null)
-            yield return new SpecProblem(prefix + "weigh", spec.Weigh.ToString(), "weightless experts and soft top-k are not exported");
+        if (spec.Select is ExpertChoiceSelection)
+            yield return new SpecProblem(prefix + "select", spec.Select.GetType().Name, "is not exported: experts choose among the tokens of a batch, so that a token's numbers depend on the others");
+        if (spec.Weigh.SoftTopK is not null)
+            yield return new SpecProblem(prefix + "weigh.soft_top_k", "given", "is not exported; its iterations are for training");
         if (spec.Schedules is not null)
             yield return new SpecProblem(prefix + "schedules", "given", "a graph has no training step; export RouterSpec.At(step)");
     }
+
+    // The longest queue fits whatever its length (Tutel with a factor of zero, DeepSpeed without drops).
+    private static bool DropsNothing(CapacitySpec capacity) => capacity is { Factor: null, EvaluationFactor: null, Fixed: null };
 
     /// <summary>The logits [T, E], already divided by the temperature.</summary>
     public static string Logits(GraphScope g, RouterSpec spec, LayerTensors tensors, string tokens)
@@ -53,20 +55,43 @@ internal sealed class RouterGraph
     public static RouterValues Write(GraphScope g, RouterSpec spec, LayerTensors tensors, string logits)
     {
         var router = new RouterGraph(g, spec);
-        string scores = router.ScoresFirst ? router.Score(logits, "scores") : logits;
-        var (experts, chosen) = spec.Select is TopKSelection select
-            ? router.Choose(select, scores, tensors)
-            : router.TakeAll(scores);
-        if (!router.ScoresFirst) chosen = router.Score(chosen, "chosen_scores");
+        string scores = router.ScoresFirst && spec.Select is not (PrototypeSelection or SparseMixerSelection) ? router.Score(logits, "scores") : logits;
+        var (places, chosen, open) = spec.Select switch
+        {
+            TopKSelection select => router.Choose(select, scores, tensors),
+            TopPSelection select => router.TakeMass(select, scores),
+            ThresholdSelection select => router.TakeAbove(select, scores),
+            PrototypeSelection select => router.TakeBestOfEach(select, scores),
+            SparseMixerSelection select => router.Mix(select, logits),
+            _ => router.TakeAll(scores),
+        };
+        if (!router.ScoresFirst && spec.Select is not (PrototypeSelection or SparseMixerSelection))
+        {
+            if (open is not null) chosen = router._g.Op("Where", "open_logits", [open, chosen, router._g.Scalar(float.NegativeInfinity)]);
+            chosen = router.Score(chosen, "chosen_scores");
+        }
+
+        if (spec.Weigh.BiasedWeights) chosen = router._g.Op("Add", "biased_weights", [chosen, router._g.Op("Gather", "chosen_bias", [router._g.Weight(tensors.Whole(WeightNames.SelectionBias)), places], OnnxAttribute.Int("axis", 0))]);
+        if (open is not null) chosen = router._g.Op("Where", "open_scores", [open, chosen, router._g.Scalar(0f)]);
+        if (spec.Weigh.WeightlessExperts > 0)
+        {
+            string weighs = router._g.Op("Less", "weighs", [places, router._g.Scalar((long)spec.Experts - spec.Weigh.WeightlessExperts)]);
+            chosen = router._g.Op("Where", "weighing", [weighs, chosen, router._g.Scalar(0f)]);
+        }
+
         string unscaled = router.Normalize(chosen);
-        string weights = spec.Weigh.Scale == 1 ? unscaled : router._g.Op("Mul", "scaled", [unscaled, g.Scalar((float)spec.Weigh.Scale)]);
-        return new RouterValues(
-            g.Op("Identity", OnnxNames.Experts, [experts]),
-            g.Op("Identity", OnnxNames.Weights, [weights]),
-            unscaled);
+        string weights = spec.Weigh.Scale == 1 ? unscaled : router._g.Op("Mul", "scaled", [unscaled, router._g.Scalar((float)spec.Weigh.Scale)]);
+        string experts = open is null ? g.Op("Identity", OnnxNames.Experts, [places]) : g.Op("Where", OnnxNames.Experts, [open, places, g.Scalar(-1L)]);
+        return new RouterValues(experts, g.Op("Identity", OnnxNames.Weights, [weights]), unscaled, places);
     }
 
     private string Score(string logits, string name)
+    {
+        if (_spec.Score.Offset == 0) return Function(logits, name);
+        return _g.Op("Add", name, [Function(logits, name + "_without_offset"), _g.Scalar((float)_spec.Score.Offset)]);
+    }
+
+    private string Function(string logits, string name)
     {
         switch (_spec.Score.Function)
         {
@@ -85,13 +110,77 @@ internal sealed class RouterGraph
         }
     }
 
-    private (string Experts, string Scores) TakeAll(string scores)
+    private string All(string scores)
     {
         string all = _g.Constant("all experts", name => OnnxTensor.Create<long>(name, Iota(_spec.Experts), 1, _spec.Experts));
-        return (_g.Op("Expand", "experts", [all, _g.Op("Shape", "scores_shape", [scores])]), scores);
+        return _g.Op("Expand", "experts", [all, _g.Op("Shape", "scores_shape", [scores])]);
     }
 
-    private (string Experts, string Scores) Choose(TopKSelection select, string scores, LayerTensors tensors)
+    private (string Places, string Scores, string? Open) TakeAll(string scores) => (All(scores), scores, null);
+
+    private (string Places, string Scores, string? Open) TakeAbove(ThresholdSelection select, string scores)
+    {
+        string places = All(scores), open = _g.Op("Greater", "above", [scores, _g.Scalar((float)select.Threshold)]);
+        if (!select.AtLeastOne) return (places, scores, open);
+        var (_, best) = RankedTopK(scores, 1, "best");
+        string any = _g.Reduce("ReduceMax", "any_above", _g.Op("Cast", "above_numbers", [open], OnnxAttribute.Int("to", (long)OnnxElementType.Float32)), 1, keep: true);
+        string lonely = _g.Op("And", "best_alone", [_g.Op("Equal", "none_above", [any, _g.Scalar(0f)]), _g.Op("Equal", "is_best", [places, best])]);
+        return (places, scores, _g.Op("Or", "open", [open, lonely]));
+    }
+
+    private (string Places, string Scores, string? Open) TakeMass(TopPSelection select, string scores)
+    {
+        var (values, places) = RankedTopK(scores, _spec.Experts, "ranked");
+        string before = _g.Op("CumSum", "mass_before", [values, _g.Scalar(1L)], OnnxAttribute.Int("exclusive", 1));
+        return (places, values, _g.Op("Not", "open", [_g.Op("Greater", "beyond", [before, _g.Scalar((float)select.P)])]));
+    }
+
+    private (string Places, string Scores, string? Open) TakeBestOfEach(PrototypeSelection select, string logits)
+    {
+        int size = _spec.Experts / select.Count;
+        string blocks = _g.Op("Reshape", "blocks", [Score(_g.Op("Reshape", "block_logits", [logits, _g.List(-1, select.Count, size)]), "block_scores"), _g.List(-1, size)]);
+        // Blocks are rows of their own here, so a mirrored row mirrors a block.
+        var (values, places) = RankedTopK(blocks, 1, "best", size);
+        string first = _g.Constant("first of each prototype", name => OnnxTensor.Create<long>(name, Array.ConvertAll(Iota(select.Count), b => b * size), 1, select.Count));
+        string experts = _g.Op("Add", "experts", [_g.Op("Reshape", "best_rows", [places, _g.List(-1, select.Count)]), first]);
+        return (experts, _g.Op("Reshape", "best_scores", [values, _g.List(-1, select.Count)]), null);
+    }
+
+    // SparseMixer-v2 in evaluation: the best of each stage, weighed among those that are not too far below it.
+    private (string Places, string Scores, string? Open) Mix(SparseMixerSelection select, string logits)
+    {
+        string[] experts = new string[select.K], weights = new string[select.K];
+        string rest = logits, sizes = _g.Op("Abs", "logit_sizes", [logits]);
+        for (int j = 0; j < select.K; j++)
+        {
+            var s = _g.Under($"stage.{j}/");
+            s.Op("TopK", [rest, _g.List(1)], ["best", "index"], LastAxis);
+            string best = $"router/stage.{j}/best", index = $"router/stage.{j}/index";
+            string below = s.Op("Div", "below", [s.Op("Sub", "gap", [best, logits]), s.Op("Max", "factor", [sizes, best])]);
+            string far = s.Op("Greater", "far", [below, _g.Scalar((float)(2 * select.Jitter))]);
+            string near = s.Op("Softmax", "near", [s.Op("Where", "near_logits", [far, _g.Scalar(float.NegativeInfinity), rest])], LastAxis);
+            (experts[j], weights[j]) = (index, s.Op("GatherElements", "weight", [near, index], OnnxAttribute.Int("axis", 1)));
+            if (j + 1 == select.K) break;
+            string taken = s.Op("Sub", "taken", [s.Op("Mul", "zero", [weights[j], _g.Scalar(0f)]), _g.Scalar(float.PositiveInfinity)]);
+            rest = s.Op("ScatterElements", "rest", [rest, index, taken], OnnxAttribute.Int("axis", 1));
+        }
+
+        return (_g.Op("Concat", "experts", experts, OnnxAttribute.Int("axis", 1)), _g.Op("Concat", "mixed", weights, OnnxAttribute.Int("axis", 1)), null);
+    }
+
+    // By the spec's rule for ties: TopK takes the lowest of equal indices; on the mirrored row that is the highest.
+    private (string Values, string Indices) RankedTopK(string values, int k, string name, int? columns = null)
+    {
+        int count = columns ?? _spec.Experts;
+        if (_spec.Ties != TieRule.HighestIndex) return TopK(values, k, name);
+        long[] order = Iota(count);
+        Array.Reverse(order);
+        string mirror = _g.Constant($"mirror of {count}", n => OnnxTensor.Create<long>(n, order, order.Length));
+        var (best, places) = TopK(_g.Op("Gather", name + "_mirrored", [values, mirror], OnnxAttribute.Int("axis", 1)), k, name);
+        return (best, _g.Op("Sub", name + "_places", [_g.Scalar((long)count - 1), places]));
+    }
+
+    private (string Places, string Scores, string? Open) Choose(TopKSelection select, string scores, LayerTensors tensors)
     {
         string choice = scores;
         if (select.UsesBias) choice = _g.Op("Add", "biased", [choice, _g.Weight(tensors.Whole(WeightNames.SelectionBias))]);
@@ -110,8 +199,8 @@ internal sealed class RouterGraph
         if (mirrored) experts = _g.Op("Sub", "experts", [_g.Scalar((long)_spec.Experts - 1), experts]);
         // The bias and the groups' mask are for the choice only.
         return select.UsesBias || select.Groups is not null
-            ? (experts, _g.Op("GatherElements", "chosen", [scores, experts], OnnxAttribute.Int("axis", 1)))
-            : (experts, values);
+            ? (experts, _g.Op("GatherElements", "chosen", [scores, experts], OnnxAttribute.Int("axis", 1)), null)
+            : (experts, values, null);
     }
 
     private string LimitGroups(GroupLimit limit, int k, string choice)

@@ -1,9 +1,10 @@
 namespace MoE;
 
 /// <summary>Weights that are read expert by expert, so that a layer need not lie in memory at once. Every number that is given out is finite.</summary>
-internal interface IWeightParts : IWeightSource
+public interface IWeightParts : IWeightSource
 {
     /// <summary>The shape of a tensor, or null where there is none.</summary>
+    /// <param name="name">A name of <see cref="WeightNames"/>.</param>
     int[]? ShapeOf(string name);
 
     /// <summary>Reads a tensor, or one expert's share of a stacked one.</summary>

@@ -58,6 +58,7 @@ public class OnnxExporterTests
     [InlineData(WeightFormat.Int8PerRow, 1e-3, 2e-2)]
     [InlineData(WeightFormat.Int8PerBlock, 1e-3, 2e-2)]
     [InlineData(WeightFormat.Int4PerBlock, 2e-2, 2e-1)]
+    [InlineData(WeightFormat.Int4PerBlockAsymmetric, 2e-2, 2e-1)]
     public void Quantised_only_where_asked_for_and_its_error_is_told(WeightFormat format, double least, double most)
     {
         using var folder = new TestFolder();
