@@ -23,10 +23,7 @@ internal sealed class LayerWeights
     }
 
     /// <summary>Takes every tensor that the spec needs, or those of them that are asked for; reports all that are missing or misshapen at once, asked for or not.</summary>
-    public static LayerWeights Load(MoELayerSpec spec, IWeightSource weights, Func<string, bool>? wanted = null)
-    {
-        return Load(WeightNames.Of(spec), weights, wanted);
-    }
+    public static LayerWeights Load(MoELayerSpec spec, IWeightSource weights, Func<string, bool>? wanted = null) => Load(WeightNames.Of(spec), weights, wanted);
 
     /// <summary>Loads tensors by name and shape.</summary>
     public static LayerWeights Load(IReadOnlyList<(string Name, int[] Shape)> names, IWeightSource weights, Func<string, bool>? wanted = null)
