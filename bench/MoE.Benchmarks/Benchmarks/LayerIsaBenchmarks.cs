@@ -8,8 +8,8 @@ public class LayerIsaBenchmarks
 {
     private BoundContender? _contender;
 
-    /// <summary>The type of the weights; int8 and int4 with 8-bit activations.</summary>
-    [Params("fp32", "bf16", "int8", "int4")]
+    /// <summary>The type of the weights; int8 and int4 with 8-bit activations, int4-zero with zero points.</summary>
+    [Params("fp32", "bf16", "int8", "int4", "int4-zero")]
     public string Weights { get; set; } = "";
 
     /// <summary>T.</summary>

@@ -44,10 +44,9 @@ internal static class CheckpointCommand
         try
         {
             Directory.CreateDirectory(folder);
-            string checkpoint = Path.Combine(folder, "layer.safetensors"), packed = Path.Combine(folder, "layer.moe");
+            string checkpoint = Path.Combine(folder, "model"), packed = Path.Combine(folder, "layer.moe");
             var spec = SyntheticCheckpoint.Spec(bytes);
-            SyntheticCheckpoint.Write(checkpoint, spec);
-            long written = new FileInfo(checkpoint).Length;
+            long written = SyntheticCheckpoint.Write(checkpoint, spec);
             Console.WriteLine($"{Text("0", written / (double)MiB)} MiB of bfloat16: D {spec.Width}, F {spec.Expert.Width}, E {spec.Router.Experts}, K {spec.Router.TopK}; {threads} thread{(threads == 1 ? "" : "s")}. Milliseconds and MiB.");
             Console.WriteLine($"{"",-10} {"error",8} {"packed",7} | {"open",6} {"pack",7} {"first",6} {"token",6} {"peak",6} {"save",6} | {"stream",7} {"peak",6} | {"map",5} {"first",6} {"token",6} {"peak",6} {"own",5} | {"cold",6} | bits");
             var rows = new List<CheckpointRow>();
@@ -58,11 +57,14 @@ internal static class CheckpointCommand
             }
 
             LimitedRow? limited = null;
-            if (!OperatingSystem.IsWindows() && File.Exists("/bin/sh"))
+            if (rows[0].Packed.PackedBytes < 3 * Beside / 2)
+            {
+                Console.WriteLine($"{formats[0]} weights of {Text("0", rows[0].Packed.PackedBytes / (double)MiB)} MiB are too few to be held against the {Text("0", Beside / (double)MiB)} MiB that the process itself needs: no run with less memory.");
+            }
+            else if (!OperatingSystem.IsWindows() && File.Exists("/bin/sh"))
             {
                 string format = formats[0];
-                // As little as possible, and in any case less than the weights.
-                long limit = Math.Min(Beside, rows[0].Packed.PackedBytes / 2);
+                long limit = Beside;
                 _ = Step("stream", format, null);
                 var mapped = Step("map", format, limit);
                 var control = Step("pack", format, limit);
@@ -89,7 +91,7 @@ internal static class CheckpointCommand
             return rows.All(static r => r.BitsEqual) && limited?.Shown != false ? 0 : 1;
 
             StepResult Step(string step, string format, long? limit) =>
-                CheckpointStep.InChild([step, checkpoint, bytes.ToString(CultureInfo.InvariantCulture), format, packed, threads.ToString(CultureInfo.InvariantCulture)], limit, cancel.Token);
+                CheckpointStep.InChild([step, checkpoint, format, packed, threads.ToString(CultureInfo.InvariantCulture)], limit, cancel.Token);
 
             CheckpointRow Row(string format, Func<string, string, long?, StepResult> step)
             {

@@ -26,19 +26,18 @@ internal static class CheckpointStep
     };
 
     /// <summary>Runs a step in this process; writes its result as a line of JSON.</summary>
-    /// <param name="args">pack|stream|map, checkpoint, size of the checkpoint that was asked for, format, packed file, threads.</param>
+    /// <param name="args">pack|stream|map, folder of the checkpoint, format, packed file, threads.</param>
     public static int Run(string[] args)
     {
         StepResult result;
         try
         {
-            var spec = SyntheticCheckpoint.Spec(long.Parse(args[2], CultureInfo.InvariantCulture));
-            int threads = int.Parse(args[5], CultureInfo.InvariantCulture);
+            int threads = int.Parse(args[4], CultureInfo.InvariantCulture);
             result = args[0] switch
             {
-                "pack" => Pack(args[1], spec, Formats[args[3]], args[4], threads),
-                "stream" => Stream(args[1], spec, Formats[args[3]], args[4]),
-                _ => Map(args[4], threads),
+                "pack" => Pack(args[1], Formats[args[2]], args[3], threads),
+                "stream" => Stream(args[1], Formats[args[2]], args[3]),
+                _ => Map(args[3], threads),
             };
         }
         catch (OutOfMemoryException e)
@@ -75,12 +74,12 @@ internal static class CheckpointStep
         return new StepResult { Failure = $"exit code {child.ExitCode}: {(said.Length > 0 ? said[0] : "no word")}" };
     }
 
-    private static StepResult Pack(string checkpoint, MoELayerSpec spec, ExpertPrecision precision, string packed, int threads)
+    private static StepResult Pack(string checkpoint, ExpertPrecision precision, string packed, int threads)
     {
-        double open = Time(() => SafetensorsFile.Open(checkpoint), out var file);
-        using (file)
+        double open = Time(() => HuggingFaceCheckpoint.Open(checkpoint), out var model);
+        using (model)
         {
-            double pack = Time(() => new ManagedMoEEngine(spec, new SafetensorsWeights(file), threads, precision), out var engine);
+            double pack = Time(() => new ManagedMoEEngine(model.Config.Layers[0]!, model.Layer(0), threads, precision), out var engine);
             using (engine)
             {
                 var result = FirstTokens(engine) with { OpenMs = open, PackMs = pack };
@@ -89,12 +88,12 @@ internal static class CheckpointStep
         }
     }
 
-    private static StepResult Stream(string checkpoint, MoELayerSpec spec, ExpertPrecision precision, string packed)
+    private static StepResult Stream(string checkpoint, ExpertPrecision precision, string packed)
     {
-        double open = Time(() => SafetensorsFile.Open(checkpoint), out var file);
-        using (file)
+        double open = Time(() => HuggingFaceCheckpoint.Open(checkpoint), out var model);
+        using (model)
         {
-            double pack = Time(() => MoEFeedForward.Pack(packed, spec, new SafetensorsWeights(file), precision), out var errors);
+            double pack = Time(() => MoEFeedForward.Pack(packed, model.Config.Layers[0]!, model.Layer(0), precision), out var errors);
             return new StepResult { OpenMs = open, PackMs = pack, PeakBytes = ProcessMemory.Peak, PrivateBytes = ProcessMemory.Private, PackedBytes = new FileInfo(packed).Length, WeightError = errors.Average(static e => e.Relative) };
         }
     }

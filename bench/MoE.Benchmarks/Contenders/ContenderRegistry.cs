@@ -21,6 +21,7 @@ internal static class ContenderRegistry
         [(Ours, Infer, "int8")] = static (model, threads) => new EngineInference(Ours, model, new ManagedMoEEngine(model.Layer.Spec!, model.Weights, threads, new ExpertPrecision(WeightFormat.Int8PerBlock, ActivationFormat.Int8))),
         [(OrtQMoE, Infer, "int8")] = static (model, threads) => new OrtInference(OrtQMoE, model, OnnxLayerForm.Quantized, threads, WeightFormat.Int8PerBlock),
         [(Ours, Infer, "int4")] = static (model, threads) => new EngineInference(Ours, model, new ManagedMoEEngine(model.Layer.Spec!, model.Weights, threads, new ExpertPrecision(WeightFormat.Int4PerBlock, ActivationFormat.Int8))),
+        [(Ours, Infer, "int4-zero")] = static (model, threads) => new EngineInference(Ours, model, new ManagedMoEEngine(model.Layer.Spec!, model.Weights, threads, new ExpertPrecision(WeightFormat.Int4PerBlockAsymmetric, ActivationFormat.Int8))),
         [(OrtQMoE, Infer, "int4")] = static (model, threads) => new OrtInference(OrtQMoE, model, OnnxLayerForm.Quantized, threads, WeightFormat.Int4PerBlock),
         [(Ours, Train, "fp32")] = static (model, threads) => new TorchTraining(Ours, model, new LibraryForm(model), threads),
         [(TorchLoop, Train, "fp32")] = static (model, threads) => new TorchTraining(TorchLoop, model, new TorchLoopForm(model, training: true), threads),

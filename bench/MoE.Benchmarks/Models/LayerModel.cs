@@ -85,7 +85,7 @@ internal sealed class LayerModel : IBenchModel
     public double WeightBytes(BenchCase @case) => Tokens.MeanExperts(@case.Tokens) * Config.ExpertBytes / sizeof(float) * BytesOf(@case.DType);
 
     // Scales of blocks included: two bytes for 32 weights.
-    private static double BytesOf(string type) => type switch { "bf16" => 2, "int8" => 1.0625, "int4" => 0.5625, _ => 4 };
+    private static double BytesOf(string type) => type switch { "bf16" => 2, "int8" => 1.0625, "int4" => 0.5625, "int4-zero" => 0.578125, _ => 4 };
 
     /// <inheritdoc/>
     public void Dispose()

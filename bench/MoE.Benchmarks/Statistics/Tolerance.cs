@@ -31,7 +31,7 @@ public readonly record struct Tolerance(double Absolute, double Relative, double
             (BenchMode.Infer or BenchMode.Lora, "fp32") => Layer,
             (BenchMode.Infer, "bf16") => Bfloat16,
             (BenchMode.Infer, "int8") => Int8,
-            (BenchMode.Infer, "int4") => Int4,
+            (BenchMode.Infer, "int4" or "int4-zero") => Int4,
             (BenchMode.Train, "fp32") => Training,
             (BenchMode.Router, "fp32") => RoutingWeights,
             _ => throw new NotSupportedException($"{@case}: no tolerance is set for {@case.DType}"),

@@ -1,5 +1,6 @@
 using MoE.Checkpoints;
 using TorchSharp;
+using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace MoE.Torch;
@@ -87,6 +88,39 @@ public static class LayerWeightTransfer
         var weights = new WeightDictionary();
         var state = layer.state_dict();
         foreach (var (name, shape) in Names(layer)) weights.Add(name, HostReads.Single(state[name]), shape);
+        return weights;
+    }
+
+    /// <summary>A dense feed-forward block's weights in host memory, to be upcycled (<see cref="Upcycling.Convert"/>).</summary>
+    /// <param name="gate">The gate projection [F, D] of a GLU, or null.</param>
+    /// <param name="up">The first projection, [F, D].</param>
+    /// <param name="down">The second, [D, F].</param>
+    /// <returns>The tensors of <see cref="WeightNames.OfDense"/>, biases where the projections have them.</returns>
+    /// <exception cref="ArgumentException">Shapes do not fit, or some projections have a bias and others do not; all problems are named.</exception>
+    public static WeightDictionary dense_weights(Linear? gate, Linear up, Linear down)
+    {
+        ArgumentNullException.ThrowIfNull(up);
+        ArgumentNullException.ThrowIfNull(down);
+        long f = up.weight.shape[0], d = up.weight.shape[1];
+        var problems = new List<string>();
+        if (gate is not null && (gate.weight.shape[0] != f || gate.weight.shape[1] != d)) problems.Add($"gate has shape [{string.Join(", ", gate.weight.shape)}]; must be [{f}, {d}]");
+        if (down.weight.shape[0] != d || down.weight.shape[1] != f) problems.Add($"down has shape [{string.Join(", ", down.weight.shape)}]; must be [{d}, {f}]");
+        bool biases = up.bias is not null;
+        if ((down.bias is not null) != biases || (gate is not null && (gate.bias is not null) != biases)) problems.Add("some projections have a bias and others do not; all must or none");
+        if (problems.Count > 0) throw new ArgumentException(string.Join("; ", problems), nameof(up));
+        using var scope = NewDisposeScope();
+        var weights = new WeightDictionary();
+        void Add(string name, Tensor? tensor)
+        {
+            if (tensor is not null) weights.Add(name, HostReads.Single(tensor), Array.ConvertAll(tensor.shape, static s => checked((int)s)));
+        }
+
+        Add(WeightNames.DenseGate, gate?.weight);
+        Add(WeightNames.DenseUp, up.weight);
+        Add(WeightNames.DenseDown, down.weight);
+        Add(WeightNames.DenseGateBias, gate?.bias);
+        Add(WeightNames.DenseUpBias, up.bias);
+        Add(WeightNames.DenseDownBias, down.bias);
         return weights;
     }
 

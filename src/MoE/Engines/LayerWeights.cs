@@ -23,12 +23,15 @@ internal sealed class LayerWeights
     }
 
     /// <summary>Takes every tensor that the spec needs, or those of them that are asked for; reports all that are missing or misshapen at once, asked for or not.</summary>
-    public static LayerWeights Load(MoELayerSpec spec, IWeightSource weights, Func<string, bool>? wanted = null)
+    public static LayerWeights Load(MoELayerSpec spec, IWeightSource weights, Func<string, bool>? wanted = null) => Load(WeightNames.Of(spec), weights, wanted);
+
+    /// <summary>Loads tensors by name and shape.</summary>
+    public static LayerWeights Load(IReadOnlyList<(string Name, int[] Shape)> names, IWeightSource weights, Func<string, bool>? wanted = null)
     {
         ArgumentNullException.ThrowIfNull(weights);
         var loaded = new LayerWeights(weights as IWeightParts);
         var problems = new List<string>();
-        foreach (var (name, shape) in WeightNames.Of(spec))
+        foreach (var (name, shape) in names)
         {
             WeightTensor tensor = default;
             bool found = loaded._parts is { } parts ? parts.ShapeOf(name) is not null : weights.TryGet(name, out tensor);

@@ -28,6 +28,9 @@ public sealed class WeightDictionary : IPinnableWeightSource
         return this;
     }
 
+    /// <summary>The array of a tensor that is there.</summary>
+    internal float[] Values(string name) => _tensors[name].Values;
+
     /// <inheritdoc/>
     public MemoryHandle Pin(string name) => _tensors.TryGetValue(name, out var t)
         ? new Memory<float>(t.Values).Pin()

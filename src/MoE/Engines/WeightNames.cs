@@ -60,6 +60,48 @@ public static class WeightNames
     /// <summary>The scalar sigmoid gate of the shared expert, [1, D].</summary>
     public const string SharedScalarGate = "shared_gate.weight";
 
+    /// <summary>Gate projection of a dense block that is to be upcycled, [F, D].</summary>
+    public const string DenseGate = "dense.gate";
+
+    /// <summary>Up projection of a dense block, [F, D].</summary>
+    public const string DenseUp = "dense.up";
+
+    /// <summary>Down projection of a dense block, [D, F].</summary>
+    public const string DenseDown = "dense.down";
+
+    /// <summary>Bias of a dense gate projection, [F].</summary>
+    public const string DenseGateBias = "dense.gate_bias";
+
+    /// <summary>Bias of a dense up projection, [F].</summary>
+    public const string DenseUpBias = "dense.up_bias";
+
+    /// <summary>Bias of a dense down projection, [D].</summary>
+    public const string DenseDownBias = "dense.down_bias";
+
+    /// <summary>The names and shapes of a dense feed-forward block, in a fixed order.</summary>
+    /// <param name="block">Form and inner width F.</param>
+    /// <param name="width">D, positive.</param>
+    /// <exception cref="SpecException">The block has problems.</exception>
+    public static IReadOnlyList<(string Name, int[] Shape)> OfDense(ExpertSpec block, int width)
+    {
+        ArgumentNullException.ThrowIfNull(block);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(width);
+        var problems = new SpecProblems();
+        block.Check(problems, "block");
+        SpecException.ThrowIfAny(problems.Found);
+        int f = block.Width;
+        bool glu = block.Form == ExpertForm.Glu;
+        var names = new List<(string, int[])>();
+        if (glu) names.Add((DenseGate, [f, width]));
+        names.Add((DenseUp, [f, width]));
+        names.Add((DenseDown, [width, f]));
+        if (!block.Biases) return names;
+        if (glu) names.Add((DenseGateBias, [f]));
+        names.Add((DenseUpBias, [f]));
+        names.Add((DenseDownBias, [width]));
+        return names;
+    }
+
     /// <summary>The first dimension is that of the feed-forward experts.</summary>
     internal static bool IsStacked(string name) => name is ExpertGate or ExpertUp or ExpertDown or ExpertGateBias or ExpertUpBias or ExpertDownBias;
 

@@ -38,20 +38,22 @@ internal sealed unsafe class PackedExpert : IDisposable
         : this(spec, format, width, inner, Array.ConvertAll(Lengths(spec, format, width, inner), static bytes => new AlignedBuffer(checked((long)bytes) / sizeof(float))), default, default)
     {
         bool glu = spec.Form == ExpertForm.Glu;
-        for (int f = 0; f < inner; f++)
+        for (int panel = 0; panel < First.Panels; panel++)
         {
-            int panel = f / Half, j = f % Half;
-            if (glu) First.SetColumn(panel, j, gate.Slice(f * width, width));
-            First.SetColumn(panel, (glu ? Half : 0) + j, up.Slice(f * width, width));
-            if (glu && HasFirstBias) _firstBias.Data[panel * Tiles.Columns + j] = gateBias[f];
-            if (HasFirstBias) _firstBias.Data[panel * Tiles.Columns + (glu ? Half : 0) + j] = upBias[f];
+            if (glu) First.SetHalf(panel, 0, Rows(gate, panel * Half, inner, width));
+            First.SetHalf(panel, glu ? 1 : 0, Rows(up, panel * Half, inner, width));
+            if (!glu) First.SetHalf(panel, 1, Rows(up, panel * Half + Tiles.Columns / 2, inner, width));
         }
 
-        for (int i = 0; i < width; i++)
+        for (int half = 0; half < 2 * Down.Panels; half++) Down.SetHalf(half / 2, half % 2, Rows(down, half * Tiles.Columns / 2, width, inner));
+        for (int f = 0; f < inner && HasFirstBias; f++)
         {
-            Down.SetColumn(i / Tiles.Columns, i % Tiles.Columns, down.Slice(i * inner, inner));
-            if (HasDownBias) _downBias.Data[i] = downBias[i];
+            float* bias = FirstBias(f / Half) + f % Half;
+            if (glu) bias[0] = gateBias[f];
+            bias[glu ? Half : 0] = upBias[f];
         }
+
+        for (int i = 0; i < width && HasDownBias; i++) _downBias.Data[i] = downBias[i];
     }
 
     /// <summary>Bytes of the parts in memory: first matrix, down matrix, biases of the first, biases of the down.</summary>
@@ -100,6 +102,10 @@ internal sealed unsafe class PackedExpert : IDisposable
     public float* FirstBias(int panel) => _firstBias.Data + panel * Tiles.Columns;
 
     public float* DownBias(int panel) => _downBias.Data + panel * Tiles.Columns;
+
+    // Of [count, length], sixteen rows or as many as are left.
+    private static ReadOnlySpan<float> Rows(ReadOnlySpan<float> all, int first, int count, int length) =>
+        first >= count ? default : all.Slice(first * length, Math.Min(Tiles.Columns / 2, count - first) * length);
 
     private static int HalfOf(ExpertForm form) => form == ExpertForm.Glu ? Tiles.Columns / 2 : Tiles.Columns;
 

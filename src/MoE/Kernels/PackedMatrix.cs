@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace MoE;
 
@@ -124,27 +125,82 @@ internal sealed unsafe class PackedMatrix : IDisposable
             int count = Math.Min(Block, values.Length - b * Block);
             new Span<float>(block, Block).Clear();
             values.Slice(b * Block, count).CopyTo(new Span<float>(block, Block));
-            float scale = Quantizer.Round(Format, block, rowScale, numbers, out int zero);
+            float scale = Quantizer.Round(Format, block, rowScale, numbers, out int zero, out double difference);
             ((ushort*)(half + FirstScale + (long)b * ScaleStep))[at] = Bfloat16.Round(scale);
             byte* to = half + (long)b * BlockBytes;
             if (Format == WeightFormat.Int4PerBlockAsymmetric) SetNibble(to + Int4Bytes + ScaleBytes + at % ZeroBytes, zero + 8, high: at >= ZeroBytes);
-            for (int k = 0; k < Block; k++)
+            // Four inputs of a column are 32 bits: of 4-bit numbers, the low nibbles are inputs 0..15, the high ones 16..31.
+            (Vector256.Load(numbers) + Vector256.Create((sbyte)(IsNibbles(Format) ? 8 : -128))).Store(numbers);
+            uint* fours = (uint*)numbers;
+            if (IsNibbles(Format))
             {
-                if (!IsNibbles(Format))
-                {
-                    to[k / 4 * 4 * Half + 4 * at + k % 4] = (byte)(numbers[k] + 128);
-                }
-                else
-                {
-                    // The low nibbles are inputs 0..15, the high ones 16..31.
-                    SetNibble(to + k % 16 / 4 * 4 * Half + 4 * at + k % 4, numbers[k] + 8, high: k >= 16);
-                }
+                for (int g = 0; g < 4; g++) ((uint*)to)[g * Half + at] = fours[g] | fours[g + 4] << 4;
+            }
+            else
+            {
+                for (int g = 0; g < 8; g++) ((uint*)to)[g * Half + at] = fours[g];
             }
 
-            for (int k = 0; k < count; k++) Add(ref error, ref norm, block[k], scale * (numbers[k] - zero));
+            error += difference;
+            norm += Quantizer.Squares(block);
         }
 
         Done(error, norm);
+    }
+
+    /// <summary>Fills the first columns of a half panel.</summary>
+    /// <param name="panel">0..Panels-1.</param>
+    /// <param name="half">0 or 1.</param>
+    /// <param name="rows">[count, K], finite where the format has scales.</param>
+    public void SetHalf(int panel, int half, ReadOnlySpan<float> rows)
+    {
+        int count = rows.Length / Inputs;
+        if (count == Half && Avx512F.IsSupported && Format is WeightFormat.Single or WeightFormat.BFloat16)
+        {
+            fixed (float* from = rows)
+            {
+                float** all = stackalloc float*[Half];
+                for (int r = 0; r < Half; r++) all[r] = from + (long)r * Inputs;
+                if (Format == WeightFormat.Single) Transposes.Pack(all, Half, Inputs, (float*)Panel(panel) + half * Half, Tiles.Columns);
+                else SetHalves(all, (uint*)Panel(panel), half);
+            }
+
+            return;
+        }
+
+        for (int c = 0; c < count; c++) SetColumn(panel, half * Half + c, rows.Slice(c * Inputs, Inputs));
+    }
+
+    // Sixteen columns of bfloat16 at once: the low or the high halves of sixteen lanes.
+    private void SetHalves(float** rows, uint* to, int half)
+    {
+        float* square = stackalloc float[Half * Half];
+        Vector512<double> errorLow = default, errorHigh = default, normLow = default, normHigh = default;
+        for (int from = 0; from < Inputs; from += Half)
+        {
+            int n = Math.Min(Half, Inputs - from);
+            if (n == Half) Transposes.Sixteen(rows, Half, from, square, Half);
+            for (int r = 0; r < Half && n < Half; r++) Tiles.Column(new ReadOnlySpan<float>(rows[r] + from, n), square + r, Half);
+            for (int k = 0; k < n; k++, to += Half)
+            {
+                var values = Vector512.Load(square + k * Half);
+                var bits = values.AsUInt32();
+                var upper = Vector512.ShiftRightLogical(bits, 16);
+                var rounded = Vector512.ShiftRightLogical(bits + Vector512.Create(0x7fffu) + (upper & Vector512<uint>.One), 16);
+                rounded = Vector512.ConditionalSelect(Vector512.Equals(values, values).AsUInt32(), rounded, upper | Vector512.Create(0x40u));
+                var both = Vector512.Load(to);
+                (half == 0 ? (both & Vector512.Create(0xffff0000u)) | rounded : (both & Vector512.Create(0xffffu)) | Vector512.ShiftLeft(rounded, 16)).Store(to);
+                var held = Vector512.ShiftLeft(rounded, 16).AsSingle();
+                var (low, high) = Vector512.Widen(values);
+                var (heldLow, heldHigh) = Vector512.Widen(held);
+                normLow += low * low;
+                normHigh += high * high;
+                errorLow += (low - heldLow) * (low - heldLow);
+                errorHigh += (high - heldHigh) * (high - heldHigh);
+            }
+        }
+
+        for (int c = 0; c < Half; c++) Done(c < 8 ? errorLow[c] : errorHigh[c - 8], c < 8 ? normLow[c] : normHigh[c - 8]);
     }
 
     /// <summary>A panel in single precision, [K, 32].</summary>

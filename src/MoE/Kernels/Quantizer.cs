@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
@@ -17,40 +18,61 @@ internal static unsafe class Quantizer
     /// <summary>The scale that puts the largest magnitude at 127, as the bfloat16 it is held in.</summary>
     public static float Scale8(ReadOnlySpan<float> values)
     {
-        float most = 0;
-        foreach (float v in values) most = Math.Max(most, Math.Abs(v));
+        var largest = Vector512<float>.Zero;
+        int i = 0;
+        for (; i + 16 <= values.Length; i += 16) largest = Vector512.Max(largest, Vector512.Abs(Vector512.Create(values[i..])));
+        float most = Most(largest);
+        for (; i < values.Length; i++) most = Math.Max(most, Math.Abs(values[i]));
         ushort scale = Bfloat16.Round(most / 127);
         // At the end of the range of single precision, a scale that was rounded up has no finite 127.
         return Bfloat16.Widen(float.IsInfinity(127 * Bfloat16.Widen(scale)) ? (ushort)(scale - 1) : scale);
     }
 
     /// <summary>-127..127.</summary>
-    private static float Round8(float* values, float scale, sbyte* to)
+    private static float Round8(float* values, float scale, sbyte* to, out double error)
     {
         float inverse = scale == 0 ? 0 : 1 / scale;
-        // The inverse of a tiny scale is no number.
-        if (float.IsInfinity(inverse))
+        error = 0;
+        // The inverse of a tiny scale is no number, and the square of a large difference none of single precision.
+        if (float.IsInfinity(inverse) || scale > 1e15f)
         {
-            for (int k = 0; k < Block; k++) to[k] = (sbyte)Math.Clamp(Math.Round((double)values[k] / scale), -127, 127);
+            for (int k = 0; k < Block; k++)
+            {
+                to[k] = (sbyte)Math.Clamp(Math.Round((double)values[k] / scale), -127, 127);
+                double difference = (double)values[k] - scale * to[k];
+                error += difference * difference;
+            }
+
             return scale;
         }
 
-        for (int k = 0; k < Block; k++) to[k] = (sbyte)Math.Clamp(MathF.Round(values[k] * inverse), -127, 127);
+        Vector512<float> least = Vector512.Create(-127f), most = Vector512.Create(127f), a = Vector512.Load(values), b = Vector512.Load(values + 16);
+        var qa = Vector512.Min(Vector512.Max(Vector512.Round(a * inverse), least), most);
+        var qb = Vector512.Min(Vector512.Max(Vector512.Round(b * inverse), least), most);
+        Store(qa, qb, to);
+        var da = a - qa * scale;
+        var db = b - qb * scale;
+        error = Vector512.Sum(da * da + db * db);
         return scale;
     }
 
-    /// <summary>-8..7, by the scale, and the zero point where it is free, of the least squared error among a few.</summary>
-    private static float Round4(float* values, bool asymmetric, sbyte* to, out int zero)
+    private static void Store(Vector512<float> a, Vector512<float> b, sbyte* to)
     {
-        float largest = 0, low = 0, high = 0;
-        for (int k = 0; k < Block; k++)
-        {
-            if (Math.Abs(values[k]) > Math.Abs(largest)) largest = values[k];
-            low = Math.Min(low, values[k]);
-            high = Math.Max(high, values[k]);
-        }
+        var shorts = Vector512.Narrow(Vector512.ConvertToInt32(a), Vector512.ConvertToInt32(b));
+        Vector256.Narrow(shorts.GetLower(), shorts.GetUpper()).Store(to);
+    }
 
-        var search = new Search4(values, to, Math.Abs(largest));
+    /// <summary>-8..7, by the scale, and the zero point where it is free, of the least squared error among a few.</summary>
+    private static float Round4(float* values, bool asymmetric, sbyte* to, out int zero, out double error)
+    {
+        Vector512<float> a = Vector512.Load(values), b = Vector512.Load(values + 16);
+        float low = -Most(Vector512.Max(-a, -b)), high = Most(Vector512.Max(a, b)), size = Math.Max(-low, high);
+        // Of two that are as large, the first in the row counts.
+        ulong firsts = Vector512.Equals(Vector512.Abs(a), Vector512.Create(size)).ExtractMostSignificantBits() | Vector512.Equals(Vector512.Abs(b), Vector512.Create(size)).ExtractMostSignificantBits() << 16;
+        float largest = size == 0 ? 0 : values[BitOperations.TrailingZeroCount(firsts)];
+        (low, high) = (Math.Min(low, 0), Math.Max(high, 0));
+
+        var search = new Search4(values, to, size);
         foreach (float end in s_ends)
         {
             float scale = largest / end;
@@ -76,7 +98,15 @@ internal static unsafe class Quantizer
         }
 
         zero = search.Zero;
-        return search.Finish();
+        return search.Finish(out error);
+    }
+
+    // Halves until four are left: faster than a reduction of all lanes.
+    private static float Most(Vector512<float> values)
+    {
+        var half = Vector256.Max(values.GetLower(), values.GetUpper());
+        var quarter = Vector128.Max(half.GetLower(), half.GetUpper());
+        return Math.Max(Math.Max(quarter[0], quarter[1]), Math.Max(quarter[2], quarter[3]));
     }
 
     /// <summary>A block in the integers of a format; returns its scale.</summary>
@@ -85,15 +115,27 @@ internal static unsafe class Quantizer
     /// <param name="rowScale">The row's, where a row has one.</param>
     /// <param name="to">[32], overwritten.</param>
     /// <param name="zero">The number that stands for zero: 0 where the format has no zero points, otherwise in -8..7.</param>
-    public static float Round(WeightFormat format, float* values, float rowScale, sbyte* to, out int zero)
+    /// <param name="error">The sum of the squared differences.</param>
+    public static float Round(WeightFormat format, float* values, float rowScale, sbyte* to, out int zero, out double error)
     {
         zero = 0;
         return format switch
         {
-            WeightFormat.Int8PerRow => Round8(values, rowScale, to),
-            WeightFormat.Int8PerBlock => Round8(values, Scale8(new ReadOnlySpan<float>(values, Block)), to),
-            _ => Round4(values, format == WeightFormat.Int4PerBlockAsymmetric, to, out zero),
+            WeightFormat.Int8PerRow => Round8(values, rowScale, to, out error),
+            WeightFormat.Int8PerBlock => Round8(values, Scale8(new ReadOnlySpan<float>(values, Block)), to, out error),
+            _ => Round4(values, format == WeightFormat.Int4PerBlockAsymmetric, to, out zero, out error),
         };
+    }
+
+    /// <summary>The sum of 32 squares.</summary>
+    public static double Squares(float* values)
+    {
+        Vector512<float> a = Vector512.Load(values), b = Vector512.Load(values + 16);
+        float sum = Vector512.Sum(a * a + b * b);
+        if (float.IsNormal(sum) && sum > 1e-30f) return sum;
+        double squares = 0;
+        for (int k = 0; k < Block; k++) squares += (double)values[k] * values[k];
+        return squares;
     }
 
     /// <summary>Activations of one row: 8-bit numbers, a scale in single precision for each 32 of them, and their sums times the offset of the weights.</summary>
@@ -121,10 +163,7 @@ internal static unsafe class Quantizer
             }
 
             Vector512<float> a = Vector512.Load(at), b = Vector512.Load(at + 16);
-            var magnitudes = Vector512.Max(Vector512.Abs(a), Vector512.Abs(b));
-            var half = Vector256.Max(magnitudes.GetLower(), magnitudes.GetUpper());
-            var quarter = Vector128.Max(half.GetLower(), half.GetUpper());
-            float most = Math.Max(Math.Max(quarter[0], quarter[1]), Math.Max(quarter[2], quarter[3]));
+            float most = Most(Vector512.Max(Vector512.Abs(a), Vector512.Abs(b)));
             // NaN and infinity go into the scale, and from there into every number of the block's products.
             *scales = most / 127;
             float inverse = float.IsNormal(most) ? 127 / most : 0;
@@ -172,26 +211,29 @@ internal static unsafe class Quantizer
         /// <summary>Tries the scale that is best for the numbers of the best one.</summary>
         public void Refine()
         {
-            double products = 0, squares = 0;
-            for (int k = 0; k < Block; k++)
-            {
-                double q = Number(_values[k], Scale, Zero) - Zero;
-                products += q * _values[k];
-                squares += q * q;
-            }
-
-            if (squares > 0 && products > 0) Try((float)(products / squares), Zero);
+            if (_extreme) return;
+            Vector512<float> a = Vector512.Load(_values), b = Vector512.Load(_values + 16), qa = Nearest4(a, Scale, Zero), qb = Nearest4(b, Scale, Zero);
+            float products = Vector512.Sum(a * qa + b * qb), squares = Vector512.Sum(qa * qa + qb * qb);
+            if (squares > 0 && products > 0) Try(products / squares, Zero);
         }
 
         /// <summary>Writes the numbers; returns the scale.</summary>
-        public readonly float Finish()
+        public readonly float Finish(out double error)
         {
+            // Without a scale all are zero, whose error is their size.
+            error = Scale == 0 ? Squares(_values) : _least;
+            if (Scale != 0 && !_extreme)
+            {
+                var zero = Vector512.Create((float)Zero);
+                Store(Nearest4(Vector512.Load(_values), Scale, Zero) + zero, Nearest4(Vector512.Load(_values + 16), Scale, Zero) + zero, _to);
+                return Scale;
+            }
+
             for (int k = 0; k < Block; k++) _to[k] = Scale == 0 ? (sbyte)0 : (sbyte)Number(_values[k], Scale, Zero);
             return Scale;
         }
 
-        private readonly double Number(float value, float scale, int zero) =>
-            Math.Clamp(_extreme ? Math.Round((double)value / scale) + zero : MathF.Round(value * (1 / scale)) + zero, -8, 7);
+        private static double Number(float value, float scale, int zero) => Math.Clamp(Math.Round((double)value / scale) + zero, -8, 7);
 
         private readonly float Fast(float scale, int zero)
         {

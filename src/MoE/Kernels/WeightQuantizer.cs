@@ -50,7 +50,7 @@ public static unsafe class WeightQuantizer
             int n = Math.Min(BlockSize, row.Length - k);
             new Span<float>(block, BlockSize).Clear();
             row.Slice(k, n).CopyTo(new Span<float>(block, BlockSize));
-            scales[format == WeightFormat.Int8PerRow ? 0 : k / BlockSize] = Quantizer.Round(format, block, scales[0], rounded, out int zero);
+            scales[format == WeightFormat.Int8PerRow ? 0 : k / BlockSize] = Quantizer.Round(format, block, scales[0], rounded, out int zero, out _);
             if (!zeroPoints.IsEmpty) zeroPoints[k / BlockSize] = (sbyte)zero;
             new ReadOnlySpan<sbyte>(rounded, n).CopyTo(numbers[k..]);
         }

@@ -56,13 +56,13 @@ public sealed class QuantizedFormTests
         if (routing) LayerCase.RoutingsAreEqual((TopKRouting)managed.Route(x), (TopKRouting)engine.ForwardAndRoute(x, actual));
     }
 
-    [Fact]
-    public void Four_bits_may_meet_activations_of_eight()
+    [Theory, InlineData(WeightFormat.Int4PerBlock), InlineData(WeightFormat.Int4PerBlockAsymmetric)]
+    public void Four_bits_may_meet_activations_of_eight(WeightFormat format)
     {
         var layer = new LayerCase(s_specs["softmax over the chosen"]);
-        byte[] model = OnnxWriter.ToBytes(OnnxLayerWriter.Build(layer.Spec, layer.Weights, OnnxLayerForm.Quantized, new OnnxLayerOptions { Format = WeightFormat.Int4PerBlock, Activations = ActivationFormat.Int8 }));
+        byte[] model = OnnxWriter.ToBytes(OnnxLayerWriter.Build(layer.Spec, layer.Weights, OnnxLayerForm.Quantized, new OnnxLayerOptions { Format = format, Activations = ActivationFormat.Int8 }));
         using var engine = OnnxMoELayer.Load(model, new OnnxEngineOptions { IntraOpThreads = 1 });
-        using var managed = new ManagedMoEEngine(layer.Spec, layer.Weights, 1, new ExpertPrecision(WeightFormat.Int4PerBlock));
+        using var managed = new ManagedMoEEngine(layer.Spec, layer.Weights, 1, new ExpertPrecision(format));
         float[] x = layer.Tokens(33), actual = new float[x.Length], expected = new float[x.Length];
         managed.Forward(x, expected);
         engine.Forward(x, actual);

@@ -76,6 +76,12 @@ internal static class Program
         new PackedMatrixTests().Integer_products_are_exact(WeightFormat.Int4PerBlock);
         new PackedMatrixTests().Integer_products_are_exact(WeightFormat.Int4PerBlockAsymmetric);
         new PackedMatrixTests().Zero_points_are_each_blocks_own();
+        using (var files = new PackedFileTests())
+        {
+            foreach (int precision in new[] { 0, 1, 8 }) files.A_mapped_layer_has_the_bits_of_the_packed_one(precision);
+            files.The_layout_of_the_file_is_the_kernels();
+        }
+
         var routers = new RouterKernelTests();
         routers.Sizes_of_models_are_the_reference(8, 2);
         routers.Sizes_of_models_are_the_reference(64, 8);

@@ -187,6 +187,32 @@ public sealed unsafe class PackedMatrixTests
         }
     }
 
+    [Fact]
+    public void Sixteen_columns_at_once_are_those_one_by_one()
+    {
+        foreach (var format in Enum.GetValues<WeightFormat>())
+        {
+            foreach (int k in new[] { 1, 5, 15, 16, 17, 31, 32, 33, 48, 100 })
+            {
+                float[] rows = Draw.Normal(16 * k, k);
+                // bfloat16 and single precision hold what is not finite too.
+                if (format is WeightFormat.Single or WeightFormat.BFloat16) (rows[0], rows[k], rows[2 * k]) = (float.NaN, float.NegativeInfinity, 3.3e38f);
+                using PackedMatrix one = new(format, k, 64), all = new(format, k, 64);
+                for (int half = 0; half < 4; half++)
+                {
+                    int count = half == 3 ? 7 : 16;
+                    all.SetHalf(half / 2, half % 2, rows.AsSpan(0, count * k));
+                    for (int c = 0; c < count; c++) one.SetColumn(half / 2, half % 2 * 16 + c, rows.AsSpan(c * k, k));
+                }
+
+                Assert.Equal(new ReadOnlySpan<byte>(one.Panel(0), (int)one.Bytes).ToArray(), new ReadOnlySpan<byte>(all.Panel(0), (int)all.Bytes).ToArray());
+                // Sums in another order.
+                var (a, b) = (one.Errors, all.Errors);
+                if (double.IsFinite(a.Norm)) Assert.Equal((Math.Round(a.Error, 9), Math.Round(a.Norm, 9), Math.Round(a.WorstRow, 9)), (Math.Round(b.Error, 9), Math.Round(b.Norm, 9), Math.Round(b.WorstRow, 9)));
+            }
+        }
+    }
+
     private static double Error(WeightFormat format, float[] row)
     {
         using var matrix = new PackedMatrix(format, row.Length, 1);
