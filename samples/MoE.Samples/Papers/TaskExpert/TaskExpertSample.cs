@@ -69,7 +69,7 @@ public sealed class TaskExpertSample : Reproduction
     /// <inheritdoc/>
     public override void Run(RunContext context, Findings findings)
     {
-        var recipe = _recipe ?? context.Pick(new Recipe(Seeds: 3, TrainPictures: 3000, TestPictures: 400, Steps: 200), new Recipe(Seeds: 5, TrainPictures: 12000, TestPictures: 1000, Steps: 1400));
+        var recipe = _recipe ?? context.Pick(new Recipe(Seeds: 3, TrainPictures: 3000, TestPictures: 400, Steps: 130), new Recipe(Seeds: 5, TrainPictures: 12000, TestPictures: 1000, Steps: 900));
         var train = _train ?? FashionMnist.Load(context.Data, train: true);
         var test = _test ?? FashionMnist.Load(context.Data, train: false);
         int threads = torch.get_num_threads();
