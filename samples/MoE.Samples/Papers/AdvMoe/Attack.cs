@@ -60,7 +60,7 @@ public static class Attack
     }
 
     /// <summary>Sum over the batch of the divergence of log-softmax(logits) from given shares: KL(shares || softmax(logits)).</summary>
-    public static Tensor Kl(Tensor logits, Tensor shares) => nn.functional.kl_div(logits.log_softmax(1), shares, reduction: nn.Reduction.Sum);
+    public static Tensor Kl(Tensor logits, Tensor shares) => nn.functional.kl_div(logits.log_softmax(1), shares, log_target: false, reduction: nn.Reduction.Sum);
 
     private static Tensor Ascend(Tensor images, Tensor moved, double radius, double step, Func<Tensor, Tensor> loss)
     {
