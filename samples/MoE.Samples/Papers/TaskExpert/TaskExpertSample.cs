@@ -25,7 +25,7 @@ public sealed class TaskExpertSample : Reproduction
     /// <param name="Seeds">Number of seeds.</param>
     /// <param name="TrainPictures">Pictures to learn from.</param>
     /// <param name="TestPictures">Pictures held out.</param>
-    /// <param name="Steps">Steps of a training, 32 pictures each.</param>
+    /// <param name="Steps">Steps of a training, 16 pictures each.</param>
     public sealed record Recipe(int Seeds, int TrainPictures, int TestPictures, int Steps);
 
     /// <inheritdoc/>
@@ -69,7 +69,7 @@ public sealed class TaskExpertSample : Reproduction
     /// <inheritdoc/>
     public override void Run(RunContext context, Findings findings)
     {
-        var recipe = _recipe ?? context.Pick(new Recipe(Seeds: 3, TrainPictures: 3000, TestPictures: 400, Steps: 130), new Recipe(Seeds: 5, TrainPictures: 12000, TestPictures: 1000, Steps: 900));
+        var recipe = _recipe ?? context.Pick(new Recipe(Seeds: 3, TrainPictures: 3000, TestPictures: 400, Steps: 180), new Recipe(Seeds: 5, TrainPictures: 12000, TestPictures: 1000, Steps: 1500));
         var train = _train ?? FashionMnist.Load(context.Data, train: true);
         var test = _test ?? FashionMnist.Load(context.Data, train: false);
         int threads = torch.get_num_threads();
