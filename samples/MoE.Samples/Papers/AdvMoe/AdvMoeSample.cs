@@ -35,7 +35,7 @@ public sealed class AdvMoeSample : Reproduction
     public override string Title => "Robust mixtures of pathways: router and experts trained in turns (AdvMoE)";
 
     /// <inheritdoc/>
-    public override string Paper => "Y. Zhang et al. (2023): Robust Mixture-of-Expert Training for Convolutional Neural Networks. ICCV, arXiv 2308.10110.";
+    public override string Paper => "Y. Zhang et al. (2023): Robust Mixture-of-Expert Training for Convolutional Neural Networks. ICCV, arXiv 2308.10110";
 
     /// <inheritdoc/>
     public override string Data => "Fashion-MNIST at half its size, 14x14 pixels; training and test images redrawn per seed";
@@ -126,7 +126,7 @@ public sealed class AdvMoeSample : Reproduction
             };
         }
 
-        findings.Page = result => PaperPage.Of(result, $"{Paper} {Data}.",
+        findings.Page = result => PaperPage.Of(result, $"{Paper}. {Data}.",
         [
             ("Accuracy", [HtmlPage.Beside(
                 IntervalChart.Draw(Chart(static s => s.Robust), "right under all attacks, %", "Robust accuracy"),

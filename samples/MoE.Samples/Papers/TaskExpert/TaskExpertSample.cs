@@ -35,7 +35,7 @@ public sealed class TaskExpertSample : Reproduction
     public override string Title => "Dense multi-task prediction: a gate per task over shared experts and a memory (TaskExpert)";
 
     /// <inheritdoc/>
-    public override string Paper => "H. Ye, D. Xu (2023): TaskExpert: Dynamically Assembling Multi-Task Representations with Memorial Mixture-of-Experts. ICCV, arXiv 2307.15324.";
+    public override string Paper => "H. Ye, D. Xu (2023): TaskExpert: Dynamically Assembling Multi-Task Representations with Memorial Mixture-of-Experts. ICCV, arXiv 2307.15324";
 
     /// <inheritdoc/>
     public override string Data => "Mosaics of two to four Fashion-MNIST items, 32x32 pixels, with exact classes, boundaries and depths; redrawn per seed";
@@ -112,7 +112,7 @@ public sealed class TaskExpertSample : Reproduction
         var scores = new[] { ("mean_iou_percent", Rows(static s => s.MeanIoU)), ("boundary_f_percent", Rows(static s => s.BoundaryF)), ("depth_error", Rows(static s => s.DepthError)) };
         foreach (var (name, rows) in scores) findings.Numbers[name] = rows.ToDictionary(static r => r.Name, static r => (object)r.Values.ToArray());
         findings.Numbers["memory_weight"] = runs.Average(static r => r.Memorial.MemoryWeight);
-        findings.Page = result => PaperPage.Of(result, $"{Paper} {Data}.",
+        findings.Page = result => PaperPage.Of(result, $"{Paper}. {Data}.",
         [
             ("Three tasks", [HtmlPage.Beside(
                 IntervalChart.Draw(scores[0].Item2, "mean intersection over union, %", "Semantic classes"),
