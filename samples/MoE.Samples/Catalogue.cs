@@ -1,5 +1,6 @@
 using MoE.Samples.Extending;
 using MoE.Samples.Frame;
+using MoE.Samples.Papers.AdvMoe;
 using MoE.Samples.Papers.Armorm;
 using MoE.Samples.Papers.AwMoe;
 using MoE.Samples.Papers.Customization;
@@ -40,6 +41,7 @@ public static class Catalogue
         new HopfieldSample(),
         new TaskExpertSample(),
         new AwMoeSample(),
+        new AdvMoeSample(),
         new HmodeSample(),
         new EptSample(),
         new SnnSample(),

@@ -62,17 +62,25 @@ public sealed class MemorialMixture : nn.Module
         {
             var logits_BE = gates[t].call(pooled_BX);
             if (logits_BE.dim() != 2 || logits_BE.shape[1] != logits) throw new ArgumentException($"gates[{t}] gives {TensorGuard.Shape(logits_BE)}; must give [B, {logits}]", nameof(features));
-            var weights_BE = logits_BE.softmax(1);
-            var mixture = einsum("be,bechw->bchw", weights_BE.narrow(1, 0, Experts), maps_BECHW);
+            weights[t] = logits_BE.softmax(1);
+        }
+
+        // One product for all tasks: the maps, by far the largest tensor here, are read once.
+        var weights_BTE = stack(weights, 1);
+        long[] shape = maps[0].shape;
+        var mixed_BTX = weights_BTE.narrow(2, 0, Experts).bmm(maps_BECHW.flatten(2));
+        for (int t = 0; t < Tasks; t++)
+        {
+            var mixture = mixed_BTX.select(1, t).view(shape);
             if (Remembers)
             {
                 var memory = memories is null ? zeros_like(mixture) : memories[t];
-                if (!memory.shape.AsSpan().SequenceEqual(mixture.shape)) throw new ArgumentException($"memories[{t}] has shape {TensorGuard.Shape(memory)}; must be {TensorGuard.Shape(mixture)}", nameof(memories));
-                mixture = mixture + memory * weights_BE.narrow(1, Experts, 1).view(-1, 1, 1, 1);
+                if (!memory.shape.AsSpan().SequenceEqual(shape)) throw new ArgumentException($"memories[{t}] has shape {TensorGuard.Shape(memory)}; must be {TensorGuard.Shape(mixture)}", nameof(memories));
+                mixture = mixture + memory * weights[t].narrow(1, Experts, 1).view(-1, 1, 1, 1);
                 next.Add(writers[t].call(cat([memory, mixture], 1)).MoveToOuterDisposeScope());
             }
 
-            (mixtures[t], weights[t]) = (mixture.MoveToOuterDisposeScope(), weights_BE.MoveToOuterDisposeScope());
+            (mixtures[t], weights[t]) = (mixture.MoveToOuterDisposeScope(), weights[t].MoveToOuterDisposeScope());
         }
 
         return new MemorialResult(mixtures, weights, next);

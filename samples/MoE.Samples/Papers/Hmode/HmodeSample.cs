@@ -38,7 +38,7 @@ public sealed class HmodeSample : Reproduction
     public override string Title => "Crowd counting: density experts under two levels of gates per pixel (HMoDE)";
 
     /// <inheritdoc/>
-    public override string Paper => "Z. Du et al. (2023): Redesigning Multi-Scale Neural Network for Crowd Counting. IEEE TIP, arXiv 2208.02894.";
+    public override string Paper => "Z. Du et al. (2023): Redesigning Multi-Scale Neural Network for Crowd Counting. IEEE TIP, arXiv 2208.02894";
 
     /// <inheritdoc/>
     public override string Data => "Crowds of Fashion-MNIST items under a law of perspective, 64x64 pixels, redrawn per seed; VGG synthetic cells at half size, first half to learn from (without them the claims about cells are not run)";
@@ -157,6 +157,6 @@ public sealed class HmodeSample : Reproduction
             sections.Add(("Counting cells", [IntervalChart.Draw(ofCells, "mean absolute error, cells an image", "Errors on cells")]));
         }
 
-        findings.Page = result => PaperPage.Of(result, $"{Paper} {Data}.", sections);
+        findings.Page = result => PaperPage.Of(result, $"{Paper}. {Data}.", sections);
     }
 }

@@ -14,11 +14,12 @@ public abstract class DenseModel : nn.Module
     public const int Taps = 4;
 
     /// <summary>Channels of the backbone, and of what the heads read.</summary>
-    protected const int Wide = 16, Narrow = 12;
+    protected const int Wide = 24, Narrow = 16;
 
-    // The backbone halves the side; a head gives four pixels per place.
-    private const int Patch = 2;
+    // A place of the backbone's map is a patch of 4 x 4 pixels, which a head gives at once.
+    private const int Patch = 4, Stem = 16;
     private static readonly int[] s_outputs = [Mosaics.ClassCount, 1, 1];
+    private readonly nn.Module<Tensor, Tensor> stem;
     private readonly ModuleList<nn.Module<Tensor, Tensor>> blocks;
     private readonly ModuleList<nn.Module<Tensor, Tensor>> heads;
 
@@ -26,7 +27,8 @@ public abstract class DenseModel : nn.Module
     protected DenseModel(string name)
         : base(name)
     {
-        blocks = [.. Enumerable.Range(0, Taps).Select(static tap => Unit(tap == 0 ? 1 : Wide, Wide, 3, tap == 0 ? 2 : 1))];
+        stem = Unit(1, Stem, 3, 2);
+        blocks = [.. Enumerable.Range(0, Taps).Select(static tap => Unit(tap == 0 ? Stem : Wide, Wide, 3, tap == 0 ? 2 : 1))];
         heads = [.. s_outputs.Select(static outputs => nn.Sequential(Unit(Narrow, Narrow, 3, 1), nn.Conv2d(Narrow, outputs * Patch * Patch, 1), nn.PixelShuffle(Patch)))];
     }
 
@@ -39,7 +41,7 @@ public abstract class DenseModel : nn.Module
     {
         using var scope = NewDisposeScope();
         var taps = new Tensor[Taps];
-        var x = images;
+        var x = stem.call(images);
         for (int tap = 0; tap < Taps; tap++)
         {
             x = tap == 0 ? blocks[0].call(x) : x + blocks[tap].call(x);
@@ -52,7 +54,7 @@ public abstract class DenseModel : nn.Module
         return new(outputs[0], outputs[1], outputs[2], weights);
     }
 
-    /// <summary>Turns taps [B, 16, 16, 16] into a map [B, 12, 16, 16] per task, with the weights of its gates.</summary>
+    /// <summary>Turns taps [B, 24, 8, 8] into a map [B, 16, 8, 8] per task, with the weights of its gates.</summary>
     protected abstract (IReadOnlyList<Tensor> Features, IReadOnlyList<IReadOnlyList<Tensor>> Weights) Decode(IReadOnlyList<Tensor> taps);
 
     /// <summary>Convolution, normalisation, GELU.</summary>

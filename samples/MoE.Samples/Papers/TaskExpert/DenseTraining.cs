@@ -7,8 +7,8 @@ namespace MoE.Samples.Papers.TaskExpert;
 /// <summary>The recipe of the papers' framework with rates for a net that learns from scratch: Adam, weight decay 1e-6, polynomial decay, gradients cut at norm 10; losses weigh 1 (classes), 50 (boundary, balanced) and 1 (depth).</summary>
 public static class DenseTraining
 {
-    private const double Rate = 3e-3, Decay = 1e-6, Power = 0.9, Clip = 10, BoundaryWeight = 50, PositiveWeight = 0.95;
-    private const int Batch = 32;
+    private const double Rate = 1e-2, Decay = 1e-6, Power = 0.9, Clip = 10, BoundaryWeight = 50, PositiveWeight = 0.95;
+    private const int Batch = 16;
 
     /// <summary>Trains a model.</summary>
     /// <param name="model">The model; it is ready to predict afterwards.</param>
