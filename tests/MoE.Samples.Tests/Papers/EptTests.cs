@@ -29,10 +29,11 @@ public sealed class EptTests
         // Every fifth sentence of a task ends in a word of its own, which is then unknown; "film" is not.
         Assert.All(data.Targets[0].Test, static s => Assert.Equal(Sentences.Unknown, s.Words[^1]));
         Assert.All(data.Targets[0].Train, static s => Assert.NotEqual(Sentences.Unknown, s.Words[0]));
-        // Special tokens lie apart from words: two, names of two sources and of plain text, labels of two and three classes.
+        // Special tokens lie apart from words: two, names of two sources and of plain text, labels of two and three classes, no and yes.
         int least = data.Targets[0].Train.Min(static s => s.Words.Where(static w => w > 0).Min());
         Assert.Equal(2 + 3 + 5, data.LabelToken(1, 2) + 1);
-        Assert.True(least > data.LabelToken(1, 2));
+        Assert.Equal((10, 11), (data.FoundToken(false), data.FoundToken(true)));
+        Assert.True(least > data.FoundToken(true));
         Assert.Equal(2, data.TaskToken(0));
     }
 
@@ -88,6 +89,17 @@ public sealed class EptTests
         foreach (var (name, value) in tuned.Prompt.state_dict()) Assert.True((value - start.Prompt.state_dict()[name]).abs().max().item<float>() > 0, name);
         // The first word tells the class: a verbaliser alone can learn it.
         Assert.True(tuned.Accuracy(frozen, data.Targets[0].Train) > start.Accuracy(frozen, data.Targets[0].Train) || start.Accuracy(frozen, data.Targets[0].Train) == 100);
+    }
+
+    [Fact]
+    public void The_frozen_model_learns_what_stands_behind_a_name()
+    {
+        // The first word of a sentence tells its class.
+        var data = Made();
+        using var frozen = FrozenModel.Make(data, Small with { Steps = 150 }, new LanguageCache(null), static _ => { });
+        Assert.True(frozen.Accuracy(data, 0) > 90, $"{frozen.Accuracy(data, 0)}");
+        Assert.InRange(frozen.Finds(data), 40, 100);
+        Assert.All(frozen.Model.parameters(), static p => Assert.False(p.requires_grad));
     }
 
     [Fact]

@@ -78,8 +78,8 @@ public sealed class EptSample : Reproduction
     public override void Run(RunContext context, Findings findings)
     {
         var recipe = _recipe ?? context.Pick(
-            new Recipe(3, new(Width: 64, Layers: 2, Heads: 4, Steps: 700, Batch: 32), new(Steps: 120, Batch: 16, Train: 2000, Test: 600), TimedSteps: 15),
-            new Recipe(8, new(Width: 64, Layers: 2, Heads: 4, Steps: 3000, Batch: 32), new(Steps: 400, Batch: 16, Train: 2000, Test: 700), TimedSteps: 40));
+            new Recipe(3, new(Width: 64, Layers: 2, Heads: 4, Steps: 1000, Batch: 32), new(Steps: 150, Batch: 16, Train: 2000, Test: 400), TimedSteps: 15),
+            new Recipe(6, new(Width: 64, Layers: 2, Heads: 4, Steps: 6000, Batch: 32), new(Steps: 700, Batch: 16, Train: 2000, Test: 700), TimedSteps: 40));
         var data = _data ?? Sentences.Load(context.Data);
         int width = recipe.Base.Width;
         var form = context.Without("reparametrisation") ? new PromptForm(Short) : context.Without("short-prompt") ? Form with { Length = recipe.TimedLength } : Form;
@@ -100,13 +100,18 @@ public sealed class EptSample : Reproduction
             FrozenModel? frozen = null;
             var runs = context.OverSeeds(recipe.Seeds, (seed, progress) =>
             {
-                frozen ??= FrozenModel.Make(data, recipe.Base, new LanguageCache(context.Cache), _ => progress(0));
-                var run = SeedRun.Of(data, frozen, recipe, forms, seed, progress);
+                // The first seed waits for the frozen model.
+                double from = frozen is null ? 0.3 : 0;
+                frozen ??= FrozenModel.Make(data, recipe.Base, new LanguageCache(context.Cache), f => progress(0.3 * f));
+                var run = SeedRun.Of(data, frozen, recipe, forms, seed, f => progress(from + (1 - from) * f));
                 context.Progress.Say($"seed {seed}: {string.Join(", ", forms.Select(f => $"{f.Name} {run.Mean(f.Name):0.0} %"))}; step {run.StepTime:0.00}");
                 return run;
             });
-            frozen?.Dispose();
-            if (runs.Count > 0) Describe(runs, forms, data, width, findings);
+            using var end = frozen;
+            if (runs.Count == 0) return;
+            Describe(runs, forms, data, width, findings);
+            findings.Numbers["frozen model finds words, %"] = frozen!.Finds(data);
+            for (int s = 0; s < data.Sources.Count; s++) findings.Numbers[$"frozen model on held-out {data.Sources[s].Name}, %"] = frozen!.Accuracy(data, s);
         }
         finally
         {

@@ -51,8 +51,8 @@ public sealed record Sentences(int Vocabulary, IReadOnlyList<SentenceTask> Sourc
             }
         }
 
-        // Special tokens: two, a name per source and one for plain text, a label each.
-        int first = 2 + sources.Count + 1 + sources.Sum(static s => Classes(s.Rows));
+        // Special tokens: two, a name per source and one for plain text, labels of each source, and no and yes.
+        int first = 2 + sources.Count + 1 + sources.Sum(static s => Classes(s.Rows)) + 2;
         var number = counts.OrderByDescending(static c => c.Value).ThenBy(static c => c.Key, StringComparer.Ordinal).Take(MostWords).Select((c, i) => (c.Key, i)).ToDictionary(static p => p.Key, p => first + p.i, StringComparer.Ordinal);
         SentenceTask Task((string Name, IReadOnlyList<(int Label, string Text)> Rows) from)
         {
@@ -68,6 +68,9 @@ public sealed record Sentences(int Vocabulary, IReadOnlyList<SentenceTask> Sourc
 
     /// <summary>The token of a label of a source.</summary>
     public int LabelToken(int source, int label) => 2 + Sources.Count + 1 + Sources.Take(source).Sum(static s => s.Classes) + label;
+
+    /// <summary>The tokens of no and yes.</summary>
+    public int FoundToken(bool found) => LabelToken(Sources.Count, found ? 1 : 0);
 
     private static bool Tests(int row) => row % 5 == 4;
 
