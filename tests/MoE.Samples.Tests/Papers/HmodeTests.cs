@@ -21,7 +21,7 @@ public sealed class HmodeTests
         float[] density = new float[64 * 64];
         CountingSet.AddDot(density, 64, x, y, 1.5);
         // A few hundred single-precision numbers, each rounded by 2^-25 of itself.
-        Assert.Equal(1, density.Sum(static d => (double)d), 6);
+        Assert.Equal(1, density.Sum(static d => (double)d), 1e-6);
         Assert.Equal((int)Math.Round(y) * 64 + (int)Math.Round(x), Array.IndexOf(density, density.Max()));
     }
 
@@ -35,7 +35,7 @@ public sealed class HmodeTests
         byte[] item = new byte[28 * 28];
         new Random(size).NextBytes(item);
         float[] scaled = ScaledItem.Resize(item, size);
-        Assert.Equal(item.Average(static p => p / 255.0), scaled.Average(static p => (double)p), 5);
+        Assert.Equal(item.Average(static p => p / 255.0), scaled.Average(static p => (double)p), 1e-5);
         if (size == 28) Assert.All(item.Zip(scaled), static p => Assert.Equal(p.First / 255f, p.Second, 6));
     }
 
@@ -69,10 +69,10 @@ public sealed class HmodeTests
         // Sorted by truth and dealt in turns: (9, 6, 3), (8, 5, 2), (7, 4, 1) with predictions (4, 7, 5), (9, 4, 3), (5, 5, 3).
         double hinges = (3 + 1 + 0) + (0 + 0 + 0) + (0 + 0 + 0);
         double errors = 25 + 1 + 4 + 1 + 1 + 1 + 4 + 1 + 4;
-        Assert.Equal(hinges + errors, CountingLoss.Relative(Map(predicted), Map(truth)).item<float>(), 3);
+        Assert.Equal(hinges + errors, CountingLoss.Relative(Map(predicted), Map(truth)).item<float>(), 1e-3);
         // Swapped within the second triple: (9, 3, 4) pays that the middle count falls below the small one.
         (predicted[4], predicted[7]) = (3, 4);
-        Assert.Equal(hinges + 1 + errors - 1 - 1 + 4 + 4, CountingLoss.Relative(Map(predicted), Map(truth)).item<float>(), 3);
+        Assert.Equal(hinges + 1 + errors - 1 - 1 + 4 + 4, CountingLoss.Relative(Map(predicted), Map(truth)).item<float>(), 1e-3);
     }
 
     [Fact]
@@ -84,10 +84,10 @@ public sealed class HmodeTests
             new(ones(2, 3, 16, 16) * experts, ones(2, 3, 16, 16) * pairs, ones(2, 1, 16, 16) * final, full([2L, 3, 2, 2, 2], 0.5), full([2L, 1, 2, 2], 0.5));
         double Of(double experts, double pairs, double final) => CountingLoss.Of(Maps(experts, pairs, final), density, relative: false).item<float>() / 256;
         // Equal gates have no importance; a mask of one half costs ln 2 a pixel.
-        Assert.Equal(Math.Log(2), Of(1, 1, 1), 4);
-        Assert.Equal(Math.Log(2) + 3, Of(0, 1, 1), 4);
-        Assert.Equal(Math.Log(2) + 6, Of(1, 0, 1), 4);
-        Assert.Equal(Math.Log(2) + 4, Of(1, 1, 0), 4);
+        Assert.Equal(Math.Log(2), Of(1, 1, 1), 1e-4);
+        Assert.Equal(Math.Log(2) + 3, Of(0, 1, 1), 1e-4);
+        Assert.Equal(Math.Log(2) + 6, Of(1, 0, 1), 1e-4);
+        Assert.Equal(Math.Log(2) + 4, Of(1, 1, 0), 1e-4);
     }
 
     [Theory]
@@ -109,12 +109,12 @@ public sealed class HmodeTests
     [Fact]
     public void Rank_correlation_has_its_closed_forms()
     {
-        Assert.Equal(1, RankCorrelation.Of([1, 2, 3, 4], [10, 20, 21, 400]), 12);
-        Assert.Equal(-1, RankCorrelation.Of([1, 2, 3], [3, 2, 1]), 12);
+        Assert.Equal(1, RankCorrelation.Of([1, 2, 3, 4], [10, 20, 21, 400]), 1e-12);
+        Assert.Equal(-1, RankCorrelation.Of([1, 2, 3], [3, 2, 1]), 1e-12);
         // 1 - 6 sum d^2 / (n (n^2 - 1)) without ties.
-        Assert.Equal(1 - 6.0 * (1 + 1 + 1 + 1) / (5 * 24), RankCorrelation.Of([1, 2, 3, 4, 5], [2, 1, 4, 3, 5]), 12);
+        Assert.Equal(1 - 6.0 * (1 + 1 + 1 + 1) / (5 * 24), RankCorrelation.Of([1, 2, 3, 4, 5], [2, 1, 4, 3, 5]), 1e-12);
         Assert.Equal(0, RankCorrelation.Of([1, 2, 3], [5, 5, 5]));
-        Assert.Equal(Math.Sqrt(3) / 2, RankCorrelation.Of([1, 2, 3], [1, 1, 2]), 12);
+        Assert.Equal(Math.Sqrt(3) / 2, RankCorrelation.Of([1, 2, 3], [1, 1, 2]), 1e-12);
         Assert.Throws<ArgumentException>(() => RankCorrelation.Of([1], [1]));
     }
 

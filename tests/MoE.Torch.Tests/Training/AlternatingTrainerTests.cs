@@ -68,8 +68,8 @@ public sealed class AlternatingTrainerTests
         Assert.Equal([(true, false), (false, true)], seen);
         Assert.True(game.ParameterX.requires_grad && game.ParameterY.requires_grad && !frozen.requires_grad);
         // x was 1, its gradient y = 2; then y took the gradient of x alone, once.
-        Assert.Equal(0.8, game.X, 12);
-        Assert.Equal(0.8, game.ParameterY.grad!.item<double>(), 12);
+        Assert.Equal(0.8, game.X, 1e-12);
+        Assert.Equal(0.8, game.ParameterY.grad!.item<double>(), 1e-12);
         Assert.Throws<IOException>(() => trainer.Run(1));
         Assert.True(game.ParameterX.requires_grad && game.ParameterY.requires_grad && !frozen.requires_grad);
         frozen.Dispose();
@@ -123,8 +123,8 @@ public sealed class AlternatingTrainerTests
         var first = game.First(2, 1, (x, _) => x.sum());
         first = first with { Schedule = optim.lr_scheduler.StepLR(first.Optimizer, 1, 0.5) };
         new AlternatingTrainer(first, game.Second(1, 1, (_, y) => y.sum())).Run(2);
-        Assert.Equal(-(1 + 0.5 + 0.25 + 0.125), game.X, 12);
-        Assert.Equal(-2, game.Y, 12);
+        Assert.Equal(-(1 + 0.5 + 0.25 + 0.125), game.X, 1e-12);
+        Assert.Equal(-2, game.Y, 1e-12);
     }
 
     [Fact]
