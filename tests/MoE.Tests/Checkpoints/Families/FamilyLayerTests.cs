@@ -58,7 +58,7 @@ public sealed class FamilyLayerTests : IDisposable
             using (var model = HuggingFaceCheckpoint.Open(path))
             {
                 var layer = model.Layer(0);
-                HuggingFaceCheckpoint.Write(again, FamilyFolders.Config(folder, name), new Dictionary<int, IWeightSource> { [0] = layer }, form: layer.Form, shardBytes: 600);
+                HuggingFaceCheckpoint.Write(again, FamilyFolders.Config(folder, name), new Dictionary<int, IWeightSource> { [0] = layer }, form: layer.Form, shardBytes: 100);
                 // Written under the family's first root and block, whatever the one that was read.
                 string root = model.Config.Layout.Tensors(layer.Spec, 0, layer.Form)[0].Name, read = layer.Tensors[0].Name;
                 int common = 0;
