@@ -121,6 +121,45 @@ public sealed class FamilyLayerTests : IDisposable
     }
 
     [Fact]
+    public void Long_work_tells_how_far_it_is_and_can_be_stopped()
+    {
+        const string folder = "qwen2_moe", name = "Qwen2MoeSparseMoeBlock__t16_e4_k2";
+        string path = FamilyFolders.Write(_folder, folder, name), config = FamilyFolders.Config(folder, name), other = Path.Combine(_folder.Path, "other");
+        var told = new List<double>();
+        var progress = new Told(told.Add);
+        ManagedMoEEngine.FromPretrained(path, 0, progress: progress).Dispose();
+        Rose();
+        MoEFeedForward.FromPretrained(path, 0, progress: progress).Dispose();
+        // The router is none of its business.
+        Assert.InRange(told[^1], 0.9, 1);
+        told.Clear();
+        using var model = HuggingFaceCheckpoint.Open(path);
+        var layers = new Dictionary<int, IWeightSource> { [0] = model.Layer(0) };
+        HuggingFaceCheckpoint.Write(other, config, layers, progress: progress);
+        Rose();
+        using var stop = new CancellationTokenSource();
+        var stopping = new Told(_ => stop.Cancel());
+        Assert.Throws<OperationCanceledException>(() => MoEFeedForward.FromPretrained(path, 0, progress: stopping, cancellation: stop.Token));
+        Assert.Throws<OperationCanceledException>(() => ManagedMoEEngine.FromPretrained(path, 0, cancellation: stop.Token));
+        string stopped = Path.Combine(_folder.Path, "stopped");
+        Assert.Throws<OperationCanceledException>(() => HuggingFaceCheckpoint.Write(stopped, config, layers, cancellation: stop.Token));
+        Assert.Empty(Directory.GetFiles(stopped));
+
+        void Rose()
+        {
+            Assert.Equal(told.Order(), told);
+            Assert.Equal(1, told[^1], 1e-12);
+            Assert.True(told.Count > 10);
+            told.Clear();
+        }
+    }
+
+    private sealed class Told(Action<double> tell) : IProgress<double>
+    {
+        public void Report(double value) => tell(value);
+    }
+
+    [Fact]
     public void Packing_makes_no_copy_of_the_layer()
     {
         // 16 experts of 3 x 256 x 512 numbers, 25 MB in single precision, of which one expert's share is 1.6 MB.
