@@ -10,7 +10,7 @@ internal static class RouterWords
         ["mixtral"] = nameof(LayerProfiles.Mixtral), ["minimax"] = nameof(LayerProfiles.Mixtral), ["olmoe"] = nameof(LayerProfiles.Olmoe), ["flex_olmo"] = nameof(LayerProfiles.Olmoe), ["qwen2_moe"] = nameof(LayerProfiles.Qwen2Moe),
         ["qwen3_moe"] = nameof(LayerProfiles.Qwen3Moe), ["deepseek_v2"] = nameof(LayerProfiles.DeepSeekV2), ["deepseek_v3"] = nameof(LayerProfiles.DeepSeekV3), ["glm4_moe"] = nameof(LayerProfiles.DeepSeekV3),
         ["dots1"] = nameof(LayerProfiles.DeepSeekV3), ["gpt_oss"] = nameof(LayerProfiles.GptOss), ["llama4_text"] = nameof(LayerProfiles.Llama4), ["phimoe"] = nameof(RouterProfiles.PhiMoE), ["ernie4_5_moe"] = nameof(RouterProfiles.Ernie45),
-        ["hunyuan_v1_moe"] = nameof(LayerProfiles.Mixtral),
+        ["hunyuan_v1_moe"] = nameof(LayerProfiles.Mixtral), ["granitemoe"] = nameof(RouterProfiles.MistralInference), ["dbrx"] = nameof(RouterProfiles.MegaBlocks),
     };
 
     /// <summary>The profile that the family's layers follow, or null.</summary>

@@ -75,6 +75,9 @@ internal sealed class ConfigReader(JsonElement config, string path)
             throw new InvalidDataException($"{what}: {path}{key} = {Text(value)}: must be {word}");
     }
 
+    /// <summary>False where the key is null; as given where it is absent.</summary>
+    public bool Has(string key, bool absent) => config.TryGetProperty(key, out var value) ? value.ValueKind != JsonValueKind.Null : absent;
+
     /// <summary>A text, or null where the key is absent or null.</summary>
     public string? TextOrNull(string key)
     {
@@ -109,6 +112,18 @@ internal sealed class ConfigReader(JsonElement config, string path)
         foreach (var item in value.EnumerateObject()) map[item.Name] = read(reader, item.Name);
         _problems.AddRange(reader._problems);
         return map;
+    }
+
+    /// <summary>Reads the object of a key, which may be absent or null; what it notes is noted here.</summary>
+    public T Nested<T>(string key, Func<ConfigReader, T> read)
+    {
+        using var empty = JsonDocument.Parse("{}");
+        bool found = config.TryGetProperty(key, out var value) && value.ValueKind != JsonValueKind.Null;
+        if (found && value.ValueKind != JsonValueKind.Object) Refuse(key, value, "must be an object", 0);
+        var reader = new ConfigReader(found && value.ValueKind == JsonValueKind.Object ? value : empty.RootElement, $"{path}{key}.");
+        var result = read(reader);
+        _problems.AddRange(reader._problems);
+        return result;
     }
 
     /// <summary>Notes a key that asks for what is not supported: anything but null, false and the empty.</summary>
@@ -170,14 +185,14 @@ internal sealed class ConfigReader(JsonElement config, string path)
     public int? ChoicesOrEach(string key) => WholeOrEach(_choicesKey = key);
 
     /// <summary>True for the layers that are mixtures.</summary>
-    public bool[] Layers(int? fallback, Predicate<int> isMoE)
+    public bool[] Layers(int? fallback, Predicate<int> isMoE, string key = "num_hidden_layers")
     {
-        var layers = new bool[Whole("num_hidden_layers", fallback, 1, MaxLayers)];
+        var layers = new bool[Whole(key, fallback, 1, MaxLayers)];
         for (int i = 0; i < layers.Length; i++) layers[i] = isMoE(i);
         return layers;
     }
 
-    public Activation Activation() => Word("hidden_act", "silu", "silu", "swish", "gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "linear") switch
+    public Activation Activation(string key = "hidden_act") => Word(key, "silu", "silu", "swish", "gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "linear") switch
     {
         "gelu" => MoE.Activation.Gelu,
         "gelu_new" or "gelu_pytorch_tanh" => MoE.Activation.GeluTanh,

@@ -106,10 +106,13 @@ public sealed class HuggingFaceCheckpoint : IDisposable
     /// <param name="type">F32, BF16 or F16; null: that of the source, tensor by tensor.</param>
     /// <param name="form">One of the layout's <see cref="CheckpointLayout.Forms"/>; null: the first that is written.</param>
     /// <param name="shardBytes">The largest shard, in bytes of tensors, positive; a tensor is not divided.</param>
+    /// <param name="progress">Told the share that is written, 0..1.</param>
+    /// <param name="cancellation">Stops between tensors and experts; shards that are complete then stay, without a configuration.</param>
     /// <exception cref="InvalidDataException">The configuration is refused.</exception>
     /// <exception cref="ArgumentException">A layer is dense or not there, or its tensors do not fit; all of them are named.</exception>
     /// <exception cref="IOException">A file cannot be written.</exception>
-    public static void Write(string folder, string config, IReadOnlyDictionary<int, IWeightSource> layers, SafetensorsType? type = null, string? form = null, long shardBytes = 5_000_000_000)
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public static void Write(string folder, string config, IReadOnlyDictionary<int, IWeightSource> layers, SafetensorsType? type = null, string? form = null, long shardBytes = 5_000_000_000, IProgress<double>? progress = null, CancellationToken cancellation = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
         ArgumentNullException.ThrowIfNull(layers);
@@ -118,7 +121,9 @@ public sealed class HuggingFaceCheckpoint : IDisposable
         var layout = parsed.Layout;
         form ??= layout.Forms.First(static f => f != "packed");
         var tensors = new List<SafetensorsTensor>();
-        foreach (var (layer, weights) in layers.OrderBy(static l => l.Key)) tensors.AddRange(layout.Export(SpecOf(parsed, layer), layer, weights, type, form));
+        long all = 0, done = 0;
+        foreach (var (layer, weights) in layers.OrderBy(static l => l.Key)) tensors.AddRange(layout.Export(SpecOf(parsed, layer), layer, weights, type, form, Written));
+        all = tensors.Sum(static t => t.Length);
         Directory.CreateDirectory(folder);
         var shards = Shards(tensors, shardBytes);
         if (shards.Count == 1)
@@ -129,6 +134,12 @@ public sealed class HuggingFaceCheckpoint : IDisposable
         }
         else WriteShards(folder, shards);
         PeftFile.WriteText(Path.Combine(folder, "config.json"), config);
+
+        void Written(long bytes)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            progress?.Report((double)(done += bytes) / all);
+        }
     }
 
     /// <summary>Closes all files. Weights given out can no longer be read.</summary>

@@ -9,7 +9,7 @@ namespace MoE.Checkpoints;
 /// </summary>
 /// <remarks>
 /// Model types: <c>mixtral</c>, <c>minimax</c>, <c>phimoe</c>, <c>olmoe</c>, <c>flex_olmo</c>, <c>qwen2_moe</c>, <c>qwen3_moe</c>, <c>deepseek_v2</c>, <c>deepseek_v3</c>, <c>glm4_moe</c>, <c>dots1</c>, <c>ernie4_5_moe</c>,
-/// <c>hunyuan_v1_moe</c>, <c>jamba</c>, <c>lfm2_moe</c>, <c>gpt_oss</c>, <c>llama4</c> (its <c>text_config</c>) and <c>llama4_text</c>. A key that is absent has the default of the model's configuration class in transformers; where that differs from the model authors' own class the key is required.
+/// <c>hunyuan_v1_moe</c>, <c>jamba</c>, <c>lfm2_moe</c>, <c>granitemoe</c>, <c>dbrx</c>, <c>gpt_oss</c>, <c>llama4</c> (its <c>text_config</c>) and <c>llama4_text</c>. A key that is absent has the default of the model's configuration class in transformers; where that differs from the model authors' own class the key is required.
 /// Where transformers and the model authors route differently, the specs follow the authors (<see cref="RouterProfiles.DeepSeekV3"/>). The file is hostile until parsed: size and depth are
 /// limited, duplicate keys and nonsense numbers are refused. Instances are immutable.
 /// </remarks>
@@ -33,7 +33,7 @@ public sealed class HuggingFaceConfig
     /// <summary><c>model_type</c>; of the text model where it is nested.</summary>
     public string ModelType { get; }
 
-    /// <summary>D, <c>hidden_size</c>.</summary>
+    /// <summary>D, <c>hidden_size</c> (DBRX: <c>d_model</c>).</summary>
     public int Width { get; }
 
     /// <summary>One entry per decoder layer: its specification, or null where the layer is dense.</summary>

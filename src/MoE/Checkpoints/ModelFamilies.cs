@@ -5,7 +5,7 @@ internal static class ModelFamilies
 {
     public static IReadOnlyList<string> Known { get; } = 
     [
-        "mixtral", "minimax", "phimoe", "olmoe", "flex_olmo", "qwen2_moe", "qwen3_moe", "deepseek_v2", "deepseek_v3", "glm4_moe", "dots1", "ernie4_5_moe", "hunyuan_v1_moe", "jamba", "lfm2_moe", "gpt_oss", "llama4_text",
+        "mixtral", "minimax", "phimoe", "olmoe", "flex_olmo", "qwen2_moe", "qwen3_moe", "deepseek_v2", "deepseek_v3", "glm4_moe", "dots1", "ernie4_5_moe", "hunyuan_v1_moe", "jamba", "lfm2_moe", "granitemoe", "dbrx", "gpt_oss", "llama4_text",
     ];
 
     public static (MoELayerSpec Layer, bool[] IsMoE) Read(string modelType, ConfigReader c) => modelType switch
@@ -24,6 +24,8 @@ internal static class ModelFamilies
         "hunyuan_v1_moe" => HunYuan(c),
         "jamba" => Jamba(c),
         "lfm2_moe" => Lfm2Moe(c),
+        "granitemoe" => GraniteMoe(c),
+        "dbrx" => Dbrx(c),
         "gpt_oss" => GptOss(c),
         "llama4_text" => Llama4(c),
         _ => throw new ArgumentOutOfRangeException(nameof(modelType), modelType, "must be a known model type"),
@@ -203,6 +205,26 @@ internal static class ModelFamilies
             }),
             Expert = Glu(c, "moe_intermediate_size", 1792),
         }, c.Layers(32, i => i >= dense));
+    }
+
+    private static (MoELayerSpec, bool[]) GraniteMoe(ConfigReader c) => (new MoELayerSpec
+    {
+        Width = c.Whole("hidden_size", 4096),
+        Router = c.Router(() => RouterRules.TopKThen(ScoreFunction.Softmax, c.Experts(8), c.Choices(2))),
+        Expert = Glu(c, "intermediate_size", 11008),
+    }, c.Layers(32, static _ => true));
+
+    private static (MoELayerSpec, bool[]) Dbrx(ConfigReader c)
+    {
+        var (router, expert) = c.Nested("ffn_config", static f =>
+        {
+            var rule = f.Router(() => RouterRules.SoftmaxThenTopK(f.Experts(4), f.Choices(1, "moe_top_k"), normalize: false) with
+            {
+                Weigh = f.Has("moe_normalize_expert_weights", absent: true) ? new WeighSpec { Normalization = WeightNormalization.PNorm, P = f.Real("moe_normalize_expert_weights", 1, positive: true) } : new WeighSpec(),
+            });
+            return (rule, new ExpertSpec { Width = f.Whole("ffn_hidden_size", 3584), Activation = f.Nested("ffn_act_fn", static a => a.Activation("name")) });
+        });
+        return (new MoELayerSpec { Width = c.Whole("d_model", 2048), Router = router, Expert = expert }, c.Layers(24, static _ => true, "n_layers"));
     }
 
     // Several shared experts are one of their total width.

@@ -9,14 +9,17 @@ public static class Pretrained
         /// <param name="folder">The folder with <c>config.json</c> and the safetensors files.</param>
         /// <param name="layer">The number of a mixture-of-experts layer.</param>
         /// <param name="precision">How weights are held and multiplied; null: single precision.</param>
+        /// <param name="progress">Told the share that is packed, 0..1.</param>
+        /// <param name="cancellation">Stops between matrices.</param>
         /// <exception cref="InvalidDataException">A file is damaged, or weights and configuration do not agree: all tensors in question are named.</exception>
         /// <exception cref="IOException">A file is missing or cannot be read.</exception>
         /// <exception cref="ArgumentOutOfRangeException">The model has no such layer, or it is dense.</exception>
-        public static MoEFeedForward FromPretrained(string folder, int layer, ExpertPrecision? precision = null)
+        /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+        public static MoEFeedForward FromPretrained(string folder, int layer, ExpertPrecision? precision = null, IProgress<double>? progress = null, CancellationToken cancellation = default)
         {
             using var model = HuggingFaceCheckpoint.Open(folder);
             var weights = model.Layer(layer);
-            return new MoEFeedForward(weights.Spec, weights, precision);
+            return new MoEFeedForward(weights.Spec, new TrackedParts(weights, weights.Spec, progress, cancellation), precision);
         }
     }
 
@@ -27,14 +30,17 @@ public static class Pretrained
         /// <param name="layer">The number of a mixture-of-experts layer.</param>
         /// <param name="threads">Threads that work on a call, the caller's included; positive.</param>
         /// <param name="precision">How weights are held and multiplied; null: single precision.</param>
+        /// <param name="progress">Told the share that is packed, 0..1.</param>
+        /// <param name="cancellation">Stops between matrices.</param>
         /// <exception cref="InvalidDataException">A file is damaged, or weights and configuration do not agree: all tensors in question are named.</exception>
         /// <exception cref="IOException">A file is missing or cannot be read.</exception>
         /// <exception cref="ArgumentOutOfRangeException">The model has no such layer, or it is dense.</exception>
-        public static ManagedMoEEngine FromPretrained(string folder, int layer, int threads = 1, ExpertPrecision? precision = null)
+        /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+        public static ManagedMoEEngine FromPretrained(string folder, int layer, int threads = 1, ExpertPrecision? precision = null, IProgress<double>? progress = null, CancellationToken cancellation = default)
         {
             using var model = HuggingFaceCheckpoint.Open(folder);
             var weights = model.Layer(layer);
-            return new ManagedMoEEngine(weights.Spec, weights, threads, precision);
+            return new ManagedMoEEngine(weights.Spec, new TrackedParts(weights, weights.Spec, progress, cancellation), threads, precision);
         }
     }
 

@@ -69,6 +69,7 @@ public sealed class SampleProgramTests : IDisposable
     [InlineData("needs one sample", "run", "all", "--ablate", "mechanism")]
     [InlineData("there is no such folder", "run", "good", "--data", "no/such/folder")]
     [InlineData("--bogus", "--bogus")]
+    [InlineData("unheard-of", "unheard-of")]
     [InlineData("no such data set; there are digits", "data", "get", "imagenet")]
     [InlineData("Required argument", "data", "get")]
     public void Usage_errors_return_2_and_say_what_there_is(string expected, params string[] args)

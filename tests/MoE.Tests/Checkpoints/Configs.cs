@@ -427,6 +427,48 @@ internal static class Configs
         }
         """;
 
+    public const string Granite1BA400M = """
+        {
+          "architectures": ["GraniteMoeForCausalLM"],
+          "attention_multiplier": 0.015625,
+          "embedding_multiplier": 12.0,
+          "hidden_act": "silu",
+          "hidden_size": 1024,
+          "intermediate_size": 512,
+          "model_type": "granitemoe",
+          "num_attention_heads": 16,
+          "num_experts_per_tok": 8,
+          "num_hidden_layers": 24,
+          "num_key_value_heads": 8,
+          "num_local_experts": 32,
+          "residual_multiplier": 0.22,
+          "router_aux_loss_coef": 0.0,
+          "torch_dtype": "bfloat16",
+          "vocab_size": 49155
+        }
+        """;
+
+    public const string DbrxBase = """
+        {
+          "architectures": ["DbrxForCausalLM"],
+          "attn_config": {"clip_qkv": 8, "kv_n_heads": 8, "model_type": ""},
+          "d_model": 6144,
+          "ffn_config": {
+            "ffn_hidden_size": 10752,
+            "model_type": "",
+            "moe_jitter_eps": 0.01,
+            "moe_loss_weight": 0.05,
+            "moe_num_experts": 16,
+            "moe_top_k": 4
+          },
+          "model_type": "dbrx",
+          "n_heads": 48,
+          "n_layers": 40,
+          "torch_dtype": "bfloat16",
+          "vocab_size": 100352
+        }
+        """;
+
     public static IReadOnlyList<string> All { get; } =
-        [Mixtral8x7B, Olmoe1B7B, Qwen15MoeA27B, Qwen330BA3B, DeepSeekV2, DeepSeekV2Lite, DeepSeekV3, GptOss20B, Llama4Scout, MiniMaxText01, Phi35MoE, FlexOlmo7x7B, Glm45Air, Dots1, Ernie45, HunyuanA13B, Jamba01, Lfm28BA1B];
+        [Mixtral8x7B, Olmoe1B7B, Qwen15MoeA27B, Qwen330BA3B, DeepSeekV2, DeepSeekV2Lite, DeepSeekV3, GptOss20B, Llama4Scout, MiniMaxText01, Phi35MoE, FlexOlmo7x7B, Glm45Air, Dots1, Ernie45, HunyuanA13B, Jamba01, Lfm28BA1B, Granite1BA400M, DbrxBase];
 }

@@ -11,7 +11,7 @@ public sealed class HuggingFaceConfigErrorTests
         { "", "config.json is not valid JSON" },
         { "null", "config.json is Null; must be an object" },
         { "[1]", "config.json is Array; must be an object" },
-        { "{}", "model_type is missing; must be one of mixtral, minimax, phimoe, olmoe, flex_olmo, qwen2_moe, qwen3_moe, deepseek_v2, deepseek_v3, glm4_moe, dots1, ernie4_5_moe, hunyuan_v1_moe, jamba, lfm2_moe, gpt_oss, llama4_text, llama4" },
+        { "{}", "model_type is missing; must be one of mixtral, minimax, phimoe, olmoe, flex_olmo, qwen2_moe, qwen3_moe, deepseek_v2, deepseek_v3, glm4_moe, dots1, ernie4_5_moe, hunyuan_v1_moe, jamba, lfm2_moe, granitemoe, dbrx, gpt_oss, llama4_text, llama4" },
         { """{"model_type":"llama"}""", "model_type = \"llama\": must be one of mixtral, " },
         { """{"model_type":7}""", "model_type = 7: must be one of" },
         { """{"model_type":"mixtral","model_type":"olmoe"}""", "config.json is not valid JSON" },
@@ -48,6 +48,9 @@ public sealed class HuggingFaceConfigErrorTests
         { """{"model_type":"ernie4_5_moe","moe_k":65}""", "moe_k = 65: must be in 1..experts (64)" },
         { """{"model_type":"ernie4_5_moe","use_bias":true}""", "use_bias = true: biases of experts are not read" },
         { """{"model_type":"hunyuan_v1_moe","num_experts":4,"moe_topk":[5,5]}""", "moe_topk = 5: must be in 1..experts (4)" },
+        { """{"model_type":"dbrx","ffn_config":{"moe_top_k":5,"ffn_act_fn":{"name":"tanh"}}}""", "ffn_config.moe_top_k = 5: must be in 1..experts (4)" },
+        { """{"model_type":"dbrx","ffn_config":{"ffn_act_fn":{"name":"tanh"}}}""", "ffn_config.ffn_act_fn.name = \"tanh\": must be one of silu" },
+        { """{"model_type":"dbrx","ffn_config":[]}""", "ffn_config = []: must be an object" },
         { """{"model_type":"dots1","n_routed_experts":8}""", "num_experts_per_tok is missing" },
     };
 

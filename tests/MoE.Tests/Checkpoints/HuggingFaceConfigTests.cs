@@ -23,6 +23,8 @@ public sealed class HuggingFaceConfigTests
         { Configs.Dots1, "dots1", 62, 1, LayerProfiles.DeepSeekV3(4096, 1408, 128, 6, 1, 1, 2.5, sharedExperts: 2) },
         { Configs.Ernie45, "ernie4_5_moe", 28, 1, new MoELayerSpec { Width = 2560, Router = RouterProfiles.Ernie45(64, 6, biasedWeights: false), Expert = new ExpertSpec { Width = 1536 }, Shared = new SharedExpertSpec { Width = 3072 } } },
         { Configs.HunyuanA13B, "hunyuan_v1_moe", 32, 0, LayerProfiles.Mixtral(4096, 3072, 64, 8) with { Router = RouterProfiles.Mixtral(64, 8) with { Logits = LogitPrecision.Single }, Shared = new SharedExpertSpec { Width = 3072 } } },
+        { Configs.Granite1BA400M, "granitemoe", 24, 0, LayerProfiles.Mixtral(1024, 512, 32, 8) with { Router = RouterProfiles.MistralInference(32, 8) } },
+        { Configs.DbrxBase, "dbrx", 40, 0, LayerProfiles.Mixtral(6144, 10752, 16, 4) with { Router = RouterProfiles.MegaBlocks(16, 4, normalizeP: 1) } },
     };
 
     [Theory, MemberData(nameof(Published))]
@@ -52,6 +54,8 @@ public sealed class HuggingFaceConfigTests
     [InlineData("hunyuan_v1_moe", 32, 1, 1)]
     [InlineData("jamba", 16, 16, 2)]
     [InlineData("lfm2_moe", 30, 32, 4)]
+    [InlineData("granitemoe", 32, 8, 2)]
+    [InlineData("dbrx", 24, 4, 1)]
     public void Absent_keys_have_the_defaults_of_the_class(string type, int mixtures, int experts, int k)
     {
         var config = HuggingFaceConfig.Parse($$"""{"model_type":"{{type}}"}""");

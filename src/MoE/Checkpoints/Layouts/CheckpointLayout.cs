@@ -55,11 +55,13 @@ public sealed class CheckpointLayout
     /// <param name="form">One of <see cref="Forms"/>, not one of 4 bits; null: the first that can hold the layer.</param>
     /// <exception cref="SpecException">The spec has problems.</exception>
     /// <exception cref="ArgumentException">Tensors are missing or have the wrong shape (all of them are named), or the form or type cannot be written.</exception>
-    public IReadOnlyList<SafetensorsTensor> Export(MoELayerSpec spec, int layer, IWeightSource weights, SafetensorsType? type = null, string? form = null)
+    public IReadOnlyList<SafetensorsTensor> Export(MoELayerSpec spec, int layer, IWeightSource weights, SafetensorsType? type = null, string? form = null) => Export(spec, layer, weights, type, form, null);
+
+    internal IReadOnlyList<SafetensorsTensor> Export(MoELayerSpec spec, int layer, IWeightSource weights, SafetensorsType? type, string? form, Action<long>? written)
     {
         ArgumentNullException.ThrowIfNull(weights);
         if (type is { } t && !TensorReader.IsPlainType(t)) throw new ArgumentOutOfRangeException(nameof(type), type, "must be F32, BF16 or F16");
-        return LayerExport.Tensors(spec, Stored(spec, layer, form), weights, type);
+        return LayerExport.Tensors(spec, Stored(spec, layer, form), weights, type, written);
     }
 
     /// <summary>The tensors of a form under the family's first root.</summary>

@@ -30,6 +30,17 @@ internal static class FamilyLayouts
         Projections("hunyuan_v1_moe", static t => t.Shared("shared_mlp.gate_proj.weight", "shared_mlp.up_proj.weight", "shared_mlp.down_proj.weight"), static t => t.Router("gate.wg.weight")),
         Projections("jamba", router: static t => t.Router("router.weight"), block: FeedForward),
         new CheckpointLayout("lfm2_moe", s_decoder, Both(FeedForward, "experts.{0}.w1.weight", "experts.{0}.w3.weight", "experts.{0}.w2.weight", static t => t.Router("gate.weight", selection: "expert_bias"))),
+        new CheckpointLayout("granitemoe", s_decoder, new LayoutForm(Fused, Sparse, static t =>
+        {
+            t.Router("router.layer.weight");
+            t.Fused("input_linear.weight", "output_linear.weight", transposed: false, interleaved: false);
+        })),
+        // w1 is the gate, v1 up; w2 is kept turned. All experts stand in the rows of one matrix.
+        new CheckpointLayout("dbrx", ["transformer.blocks.{0}.", "blocks.{0}."], new LayoutForm("stacked", "ffn.", static t =>
+        {
+            t.Router("router.layer.weight");
+            t.Stacked("experts.mlp.w1", "experts.mlp.v1", "experts.mlp.w2", transposedDown: true, flat: true);
+        })),
         new CheckpointLayout("gpt_oss", s_decoder, GptOss(Packed, transposed: false, packed: true), GptOss(Fused, transposed: true, packed: false)),
         new CheckpointLayout("llama4_text", ["language_model.model.layers.{0}.", "model.layers.{0}.", "model.language_model.layers.{0}.", "layers.{0}."], new LayoutForm(Fused, FeedForward, static t =>
         {

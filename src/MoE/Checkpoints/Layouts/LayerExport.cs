@@ -5,17 +5,22 @@ namespace MoE.Checkpoints;
 /// <summary>A layer's weights turned into the tensors of a layout, expert by expert as the file is written.</summary>
 internal static class LayerExport
 {
-    public static IReadOnlyList<SafetensorsTensor> Tensors(MoELayerSpec spec, IReadOnlyList<StoredTensor> stored, IWeightSource weights, SafetensorsType? type)
+    /// <param name="spec">The layer.</param>
+    /// <param name="stored">Its tensors in the layout.</param>
+    /// <param name="weights">Its weights.</param>
+    /// <param name="type">The type of the numbers; null: that of the source.</param>
+    /// <param name="written">Told how many bytes were written each time; null: nobody.</param>
+    public static IReadOnlyList<SafetensorsTensor> Tensors(MoELayerSpec spec, IReadOnlyList<StoredTensor> stored, IWeightSource weights, SafetensorsType? type, Action<long>? written = null)
     {
         Check(spec, weights);
         if (stored.FirstOrDefault(static t => t.IsPacked) is { } packed) throw new ArgumentException($"{packed.Name} would be in 4 bits, which is not written; take another form", nameof(weights));
-        return [.. stored.Select(t => Tensor(t, weights, type))];
+        return [.. stored.Select(t => Tensor(t, weights, type, written))];
     }
 
-    private static SafetensorsTensor Tensor(StoredTensor tensor, IWeightSource weights, SafetensorsType? type)
+    private static SafetensorsTensor Tensor(StoredTensor tensor, IWeightSource weights, SafetensorsType? type, Action<long>? written)
     {
         var actual = tensor.Single ? SafetensorsType.F32 : type ?? TypeOf(tensor, weights);
-        return new SafetensorsTensor(tensor.Name, actual, tensor.Shape, stream => Write(tensor, weights, actual, stream));
+        return new SafetensorsTensor(tensor.Name, actual, tensor.Shape, stream => Write(tensor, weights, actual, stream, written));
     }
 
     // The first share speaks for the tensor: of a layer from a checkpoint, all shares of one tensor have its type.
@@ -27,7 +32,7 @@ internal static class LayerExport
         return found.Type switch { WeightType.BFloat16 => SafetensorsType.BF16, WeightType.Float16 => SafetensorsType.F16, _ => SafetensorsType.F32 };
     }
 
-    private static void Write(StoredTensor tensor, IWeightSource weights, SafetensorsType type, Stream stream)
+    private static void Write(StoredTensor tensor, IWeightSource weights, SafetensorsType type, Stream stream, Action<long>? written)
     {
         var stored = new float[tensor.Size];
         byte[] bytes = new byte[checked(stored.Length * (type == SafetensorsType.F32 ? 4 : 2))];
@@ -42,6 +47,7 @@ internal static class LayerExport
 
             Encode(stored, type, bytes);
             stream.Write(bytes);
+            written?.Invoke(bytes.Length);
         }
     }
 

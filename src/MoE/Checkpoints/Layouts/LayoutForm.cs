@@ -6,6 +6,6 @@ namespace MoE.Checkpoints;
 /// <param name="Write">Lists the tensors.</param>
 internal sealed record LayoutForm(string Name, string Block, Action<LayoutTensors> Write)
 {
-    /// <summary>What the names of the layer's own tensors begin with behind the block; others there are none of its business.</summary>
+    /// <summary>What the names of the layer's own tensors begin with behind the block, where others lie there too.</summary>
     public string[] Own { get; init; } = [""];
 }

@@ -23,6 +23,8 @@ public sealed partial class ApprovedNamesTests
         ["hunyuan_v1_moe"] = Configs.HunyuanA13B,
         ["jamba"] = Configs.Jamba01,
         ["lfm2_moe"] = Configs.Lfm28BA1B,
+        ["granitemoe"] = Configs.Granite1BA400M,
+        ["dbrx"] = Configs.DbrxBase,
         ["gpt_oss"] = Configs.GptOss20B,
         ["llama4_text"] = Configs.Llama4Scout,
     };

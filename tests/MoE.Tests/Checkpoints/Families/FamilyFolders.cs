@@ -32,6 +32,8 @@ internal static class FamilyFolders
         ["jamba"] = (["JambaSparseMoeBlock"], "model.layers.0.", static o => (o["expert_layer_period"], o["expert_layer_offset"]) = (1, 0), static (c, p) => [c.Router(p + "feed_forward.router.weight"), .. c.Projections(p + "feed_forward.experts.{0}.")]),
         ["lfm2_moe"] = (["v5.Lfm2MoeSparseMoeBlock"], "model.layers.0.", static o => o["num_dense_layers"] = 0, static (c, p) => [c.Router(p + "feed_forward.gate.weight"), .. c.Optional(p + "feed_forward.expert_bias", "router.expert_bias"), .. c.PerExpert(p + "feed_forward.experts.{0}.w1.weight", p + "feed_forward.experts.{0}.w3.weight", p + "feed_forward.experts.{0}.w2.weight")]),
         ["lfm2_moe fused"] = (["v5.Lfm2MoeSparseMoeBlock"], "model.layers.0.", static o => o["num_dense_layers"] = 0, static (c, p) => [c.Router(p + "feed_forward.gate.weight"), .. c.Optional(p + "feed_forward.expert_bias", "router.expert_bias"), c.As(p + "feed_forward.experts.gate_up_proj", "experts.gate_up_proj"), c.As(p + "feed_forward.experts.down_proj", "experts.down_proj")]),
+        ["granitemoe"] = (["GraniteMoeMoE"], "model.layers.0.", Nothing, static (c, p) => [c.As(p + "block_sparse_moe.router.layer.weight", "router.weight"), c.As(p + "block_sparse_moe.input_linear.weight", "experts.input_linear"), c.As(p + "block_sparse_moe.output_linear.weight", "experts.output_linear")]),
+        ["dbrx"] = (["DbrxFFN"], "transformer.blocks.0.", static o => (o["ffn_config"], o["n_layers"]) = (o.DeepClone(), 1), static (c, p) => [c.As(p + "ffn.router.layer.weight", "router.weight"), .. c.AsThey(p + "ffn.", "experts.w1", "experts.v1", "experts.w2").Select(static t => t with { Name = t.Name.Replace("experts.", "experts.mlp.") })]),
         // transformers records these two in the very layout of the file: transposed, gpt-oss with gate and up in turns.
         ["gpt_oss"] = (["v5.GptOssMLP"], "model.layers.0.", Nothing, static (c, p) => [c.As(p + "mlp.router.weight", "router.weight"), c.As(p + "mlp.router.bias", "router.bias"), .. c.AsThey(p + "mlp.", "experts.gate_up_proj", "experts.gate_up_proj_bias", "experts.down_proj", "experts.down_proj_bias")]),
         ["llama4_text"] = (["Llama4TextMoe"], "language_model.model.layers.0.", Nothing, static (c, p) => [c.Router(p + "feed_forward.router.weight"), .. c.AsThey(p + "feed_forward.", "experts.gate_up_proj", "experts.down_proj"), .. c.Shared(p + "feed_forward.shared_expert.")]),
@@ -102,7 +104,7 @@ internal static class FamilyFolders
     /// <summary>The weights of a case, one expert at a time and in the layouts of the families.</summary>
     private sealed class Recorded(RecordedCase c, string type)
     {
-        private readonly int _experts = c.Shape("router.weight")[0], _d = c.Shape("router.weight")[1], _f = c.Has("experts.down") ? c.Shape("experts.down")[2] : c.Shape("experts.down_proj")[2];
+        private readonly int _experts = c.Shape("router.weight")[0], _d = c.Shape("router.weight")[1], _f = c.Has("experts.down") ? c.Shape("experts.down")[2] : c.Has("experts.down_proj") ? c.Shape("experts.down_proj")[2] : 0;
 
         public HandTensor Router(string name) => HandTensor.Of(name, [_experts, _d], c.Values("router.weight"), type);
 

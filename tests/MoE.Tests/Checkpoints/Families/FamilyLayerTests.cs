@@ -58,7 +58,7 @@ public sealed class FamilyLayerTests : IDisposable
             using (var model = HuggingFaceCheckpoint.Open(path))
             {
                 var layer = model.Layer(0);
-                HuggingFaceCheckpoint.Write(again, FamilyFolders.Config(folder, name), new Dictionary<int, IWeightSource> { [0] = layer }, form: layer.Form, shardBytes: 600);
+                HuggingFaceCheckpoint.Write(again, FamilyFolders.Config(folder, name), new Dictionary<int, IWeightSource> { [0] = layer }, form: layer.Form, shardBytes: 100);
                 // Written under the family's first root and block, whatever the one that was read.
                 string root = model.Config.Layout.Tensors(layer.Spec, 0, layer.Form)[0].Name, read = layer.Tensors[0].Name;
                 int common = 0;
@@ -118,6 +118,45 @@ public sealed class FamilyLayerTests : IDisposable
         // The tolerance of weights in single precision.
         for (int i = 0; i < expected.Length; i++) Assert.Equal(expected[i], weights[i], 1e-5f);
         Assert.Contains("mlp.experts.0.gate_proj.weight is missing", Assert.Throws<InvalidDataException>(() => ManagedMoEEngine.FromPretrained(path, 0)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Long_work_tells_how_far_it_is_and_can_be_stopped()
+    {
+        const string folder = "qwen2_moe", name = "Qwen2MoeSparseMoeBlock__t16_e4_k2";
+        string path = FamilyFolders.Write(_folder, folder, name), config = FamilyFolders.Config(folder, name), other = Path.Combine(_folder.Path, "other");
+        var told = new List<double>();
+        var progress = new Told(told.Add);
+        ManagedMoEEngine.FromPretrained(path, 0, progress: progress).Dispose();
+        Rose();
+        MoEFeedForward.FromPretrained(path, 0, progress: progress).Dispose();
+        // The router is none of its business.
+        Assert.InRange(told[^1], 0.9, 1);
+        told.Clear();
+        using var model = HuggingFaceCheckpoint.Open(path);
+        var layers = new Dictionary<int, IWeightSource> { [0] = model.Layer(0) };
+        HuggingFaceCheckpoint.Write(other, config, layers, progress: progress);
+        Rose();
+        using var stop = new CancellationTokenSource();
+        var stopping = new Told(_ => stop.Cancel());
+        Assert.Throws<OperationCanceledException>(() => MoEFeedForward.FromPretrained(path, 0, progress: stopping, cancellation: stop.Token));
+        Assert.Throws<OperationCanceledException>(() => ManagedMoEEngine.FromPretrained(path, 0, cancellation: stop.Token));
+        string stopped = Path.Combine(_folder.Path, "stopped");
+        Assert.Throws<OperationCanceledException>(() => HuggingFaceCheckpoint.Write(stopped, config, layers, cancellation: stop.Token));
+        Assert.Empty(Directory.GetFiles(stopped));
+
+        void Rose()
+        {
+            Assert.Equal(told.Order(), told);
+            Assert.Equal(1, told[^1], 1e-12);
+            Assert.True(told.Count > 10);
+            told.Clear();
+        }
+    }
+
+    private sealed class Told(Action<double> tell) : IProgress<double>
+    {
+        public void Report(double value) => tell(value);
     }
 
     [Fact]
