@@ -67,7 +67,7 @@ public static class OnnxVerifier
         {
             cancellation.ThrowIfCancellationRequested();
             var input = new GateInput(tokens, logits.Width);
-            batches.Add(Compare(name, null, tokens, ([], (SparseRouting)expected.Route(input)), ([], actual.Route(input)), certain: true, logits, [], options.Tolerance));
+            batches.Add(Compare(name, null, tokens, ([], (SparseRouting)expected.Route(input)), ([], actual.Route(input)), certain: true, logits, ([], []), options.Tolerance));
         }
 
         return new OnnxVerification { Expected = expected.Name, Actual = actual.Name, Tolerance = options.Tolerance, Batches = batches };
@@ -97,7 +97,7 @@ public static class OnnxVerifier
         }
     }
 
-    private static OnnxVerifiedBatch Compare(string name, MoELayerSpec? spec, float[] tokens, (float[] Output, SparseRouting Routing) expected, (float[] Output, Routing? Routing) actual, bool certain, LogitTerms logits, float[] sizes, OnnxTolerance tolerance)
+    private static OnnxVerifiedBatch Compare(string name, MoELayerSpec? spec, float[] tokens, (float[] Output, SparseRouting Routing) expected, (float[] Output, Routing? Routing) actual, bool certain, LogitTerms logits, (float[] Sums, float[] Norms) sizes, OnnxTolerance tolerance)
     {
         double[] errors = logits.Errors(tokens);
         var (margins, clear, faint, weightErrors) = logits.Margins(tokens, errors);
@@ -112,7 +112,7 @@ public static class OnnxVerifier
             for (int i = t * spec.Width; i < (t + 1) * spec.Width; i++)
             {
                 // A weight is off by at most as much, relatively, as its logit is absolutely; two logits have a part in it.
-                double difference = Math.Abs((double)actual.Output[i] - expected.Output[i]), allowed = tolerance.Of(expected.Output[i], sizes[i], 2 * weightErrors[t]);
+                double difference = Math.Abs((double)actual.Output[i] - expected.Output[i]), allowed = tolerance.Of(expected.Output[i], sizes.Sums[i], sizes.Norms[i], 2 * weightErrors[t]);
                 rowLargest = Larger(rowLargest, difference);
                 rowWorst = Larger(rowWorst, difference / allowed);
             }
