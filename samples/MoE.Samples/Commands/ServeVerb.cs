@@ -78,7 +78,7 @@ internal sealed class ServeVerb(IAnsiConsole console, TextWriter error, Cancella
         console.Write(table);
         console.Profile.Out.Writer.WriteLine(
             $"""
-            Equal to torch: y within 1e-5 + 1e-4 |y|, or 32 roundings of its terms, on held-out, random and adversarial
+            Equal to torch: y within 1e-5 + 1e-4 |y|, or 4 roundings of its terms, on held-out, random and adversarial
             tokens; the difference is the largest on held-out ones. Elsewhere: tokens on other experts, all with a margin
             within rounding. Quantised layers round their weights: the difference is what that costs, |y' - y| / |y|; their
             export was held against the rounded weights.

@@ -29,7 +29,7 @@ public sealed record OnnxVerifiedBatch
     /// <summary>How many of them had a margin that rounding does not explain.</summary>
     public required int ClearlyDifferently { get; init; }
 
-    /// <summary>Tokens without a clear margin whose outputs differ, where one engine does not say which experts a run used: nobody can tell whether they were others.</summary>
+    /// <summary>Tokens whose outputs differ and may: without a clear margin, where one engine does not say which experts a run used, or with scores so small (1e-30) that single precision loses them.</summary>
     public required int Undecided { get; init; }
 
     /// <summary>Within tolerance, and no token clearly elsewhere. A NaN fails.</summary>

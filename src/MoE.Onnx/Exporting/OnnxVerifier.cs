@@ -67,7 +67,7 @@ public static class OnnxVerifier
         {
             cancellation.ThrowIfCancellationRequested();
             var input = new GateInput(tokens, logits.Width);
-            batches.Add(Compare(name, null, tokens, ([], (SparseRouting)expected.Route(input)), ([], actual.Route(input)), certain: true, logits, [], options.Tolerance));
+            batches.Add(Compare(name, null, tokens, ([], (SparseRouting)expected.Route(input)), ([], actual.Route(input)), certain: true, logits, ([], []), options.Tolerance));
         }
 
         return new OnnxVerification { Expected = expected.Name, Actual = actual.Name, Tolerance = options.Tolerance, Batches = batches };
@@ -97,10 +97,10 @@ public static class OnnxVerifier
         }
     }
 
-    private static OnnxVerifiedBatch Compare(string name, MoELayerSpec? spec, float[] tokens, (float[] Output, SparseRouting Routing) expected, (float[] Output, Routing? Routing) actual, bool certain, LogitTerms logits, float[] sizes, OnnxTolerance tolerance)
+    private static OnnxVerifiedBatch Compare(string name, MoELayerSpec? spec, float[] tokens, (float[] Output, SparseRouting Routing) expected, (float[] Output, Routing? Routing) actual, bool certain, LogitTerms logits, (float[] Sums, float[] Norms) sizes, OnnxTolerance tolerance)
     {
         double[] errors = logits.Errors(tokens);
-        var (margins, clear) = logits.Margins(tokens, errors);
+        var (margins, clear, faint, weightErrors) = logits.Margins(tokens, errors);
         IReadOnlyList<TokenChange> changes = actual.Routing is null ? [] : RoutingDiff.Between(expected.Routing, actual.Routing, margins).Places[0].Changes;
         var elsewhere = changes.Select(static c => c.Token).ToHashSet();
         int undecided = 0;
@@ -112,12 +112,12 @@ public static class OnnxVerifier
             for (int i = t * spec.Width; i < (t + 1) * spec.Width; i++)
             {
                 // A weight is off by at most as much, relatively, as its logit is absolutely; two logits have a part in it.
-                double difference = Math.Abs((double)actual.Output[i] - expected.Output[i]), allowed = tolerance.Of(expected.Output[i], sizes[i], 2 * errors[t]);
+                double difference = Math.Abs((double)actual.Output[i] - expected.Output[i]), allowed = tolerance.Of(expected.Output[i], sizes.Sums[i], sizes.Norms[i], 2 * weightErrors[t]);
                 rowLargest = Larger(rowLargest, difference);
                 rowWorst = Larger(rowWorst, difference / allowed);
             }
 
-            if (!certain && !clear[t] && !(rowWorst <= 1))
+            if ((faint[t] || (!certain && !clear[t])) && !(rowWorst <= 1))
             {
                 undecided++;
                 continue;
@@ -127,7 +127,7 @@ public static class OnnxVerifier
             worst = Larger(worst, rowWorst);
         }
 
-        var (weight, weightWorst) = actual.Routing is null ? (null, null) : Weights(expected.Routing, actual.Routing, elsewhere, errors);
+        var (weight, weightWorst) = actual.Routing is null ? (null, null) : Weights(expected.Routing, actual.Routing, t => elsewhere.Contains(t) || faint[t], weightErrors);
         return new OnnxVerifiedBatch
         {
             Name = name,
@@ -142,14 +142,14 @@ public static class OnnxVerifier
         };
     }
 
-    private static (double? Largest, double? Worst) Weights(Routing expected, Routing actual, HashSet<int> elsewhere, double[] errors)
+    private static (double? Largest, double? Worst) Weights(Routing expected, Routing actual, Func<int, bool> skip, double[] errors)
     {
         float[] mine = actual.ToDenseWeights(), theirs = expected.ToDenseWeights();
         double largest = 0, worst = 0;
         for (int i = 0; i < mine.Length; i++)
         {
             int t = i / expected.ExpertCount;
-            if (elsewhere.Contains(t)) continue;
+            if (skip(t)) continue;
             double difference = Math.Abs((double)mine[i] - theirs[i]);
             largest = Larger(largest, difference);
             worst = Larger(worst, difference / (2e-6 + ((2e-5 + (2 * errors[t])) * Math.Abs(theirs[i]))));

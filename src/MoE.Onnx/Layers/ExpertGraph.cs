@@ -55,7 +55,7 @@ internal static class ExpertGraph
 
     // x (1 + y) / 2: how both forms of GELU end. The operator itself came with opset 20.
     private static string Half(GraphScope g, string x, string y) =>
-        g.Op("Mul", "activated", [g.Op("Mul", "half", [x, g.Scalar(0.5f)]), g.Op("Add", "openness", [y, g.Scalar(1f)])]);
+        g.Op("Mul", "activated", [g.Op("Mul", "half", [x, g.Scalar(0.5f)]), g.Op("Add", "one_plus", [y, g.Scalar(1f)])]);
 
     private static string TanhOfCubic(GraphScope g, string x)
     {

@@ -7,7 +7,7 @@ namespace MoE.Onnx;
 /// <remarks>
 /// Equal scores: ONNX defines that <c>TopK</c> takes the lowest index first, and ONNX Runtime does; <see cref="TieRule.LowestIndex"/> and <see cref="TieRule.Native"/> use that, <see cref="TieRule.HighestIndex"/> a mirrored row.
 /// The order in which <c>com.microsoft::MoE</c> breaks ties decides only where the spec names it (highest index, or native) and no routing outputs are asked for.
-/// The router computes in single precision: scores below 1.2e-38 (a sigmoid logit under -87) may become zero, where the managed engine still tells them apart.
+/// The router computes in single precision: scores below 1.2e-38 (a sigmoid logit under -87, of the root of a softplus -174) may become zero, where the managed engine still tells them apart.
 /// </remarks>
 /// <example><code>
 /// OnnxLayerWriter.Write(spec, weights, OnnxLayerForm.Portable, "layer.onnx");

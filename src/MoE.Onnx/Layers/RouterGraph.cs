@@ -102,7 +102,10 @@ internal sealed class RouterGraph
                 string power = _g.Op("Exp", name + "_exp", [_g.Op("Neg", name + "_neg", [logits])]);
                 return _g.Op("Reciprocal", name, [_g.Op("Add", name + "_inverse", [power, _g.Scalar(1f)])]);
             case ScoreFunction.SqrtSoftplus:
-                return _g.Op("Sqrt", name, [_g.Op("Softplus", name + "_softplus", [logits])]);
+                // Far below zero softplus is exp, whose root is there long after it has vanished itself.
+                string root = _g.Op("Sqrt", name + "_root", [_g.Op("Softplus", name + "_softplus", [logits])]);
+                string tail = _g.Op("Exp", name + "_tail", [_g.Op("Mul", name + "_half", [logits, _g.Scalar(0.5f)])]);
+                return _g.Op("Where", name, [_g.Op("Less", name + "_is_tail", [logits, _g.Scalar(-20f)]), tail, root]);
             case ScoreFunction.Relu:
                 return _g.Op("Relu", name, [logits]);
             default:
@@ -248,9 +251,12 @@ internal sealed class RouterGraph
     {
         if (_spec.Weigh.Normalization == WeightNormalization.Sum) return _g.Reduce("ReduceSum", "norm", weights, 1, keep: true);
         if (_spec.Weigh.P == 1) return _g.Reduce("ReduceL1", "norm", weights, 1, keep: true);
-        if (_spec.Weigh.P == 2) return _g.Reduce("ReduceL2", "norm", weights, 1, keep: true);
-        string powers = _g.Op("Pow", "powers", [_g.Op("Abs", "magnitudes", [weights]), _g.Scalar((float)_spec.Weigh.P)]);
-        return _g.Op("Pow", "norm", [_g.Reduce("ReduceSum", "powers_sum", powers, 1, keep: true), _g.Scalar((float)(1 / _spec.Weigh.P))]);
+        // Divided by the largest first: powers of small scores vanish in single precision.
+        string sizes = _g.Op("Abs", "magnitudes", [weights]), largest = _g.Reduce("ReduceMax", "largest", sizes, 1, keep: true);
+        string divisor = _g.Op("Where", "divisor", [_g.Op("Equal", "all_zero", [largest, _g.Scalar(0f)]), _g.Scalar(1f), largest]);
+        string powers = _g.Op("Pow", "powers", [_g.Op("Div", "shares", [sizes, divisor]), _g.Scalar((float)_spec.Weigh.P)]);
+        string root = _g.Op("Pow", "root", [_g.Reduce("ReduceSum", "powers_sum", powers, 1, keep: true), _g.Scalar((float)(1 / _spec.Weigh.P))]);
+        return _g.Op("Mul", "norm", [largest, root]);
     }
 
     private static long[] Iota(int count)
