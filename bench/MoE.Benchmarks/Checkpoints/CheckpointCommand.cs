@@ -68,7 +68,7 @@ internal static class CheckpointCommand
                 _ = Step("stream", format, null);
                 var mapped = Step("map", format, limit);
                 var control = Step("pack", format, limit);
-                limited = new LimitedRow(format, limit, mapped, control, mapped.Failure is null && mapped.Outputs == rows[0].Packed.Outputs && control.Failure is not null);
+                limited = new LimitedRow(format, limit, mapped, control, mapped.Failure is null && mapped.Outputs == rows[0].Packed.Outputs && control.Failure?.Contains("emory", StringComparison.Ordinal) == true);
                 Console.WriteLine($"With {Text("0", limit / (double)MiB)} MiB of private memory, {format} ({Text("0", rows[0].Packed.PackedBytes / (double)MiB)} MiB): mapped, {Ended(mapped)}; packed in memory, {Ended(control)}.");
                 Console.WriteLine(limited.Shown ? "Shown: experts larger than memory run from the map, with the same bits." : "Not shown.");
             }

@@ -15,8 +15,8 @@ internal sealed record CheckpointRow(string Format, StepResult Packed, StepResul
 /// <param name="Format">Format of the weights.</param>
 /// <param name="LimitBytes">Most private memory (RLIMIT_DATA); pages of mapped files do not count.</param>
 /// <param name="Mapped">The mapped layer under the limit.</param>
-/// <param name="Control">Packing in memory under the same limit: must fail.</param>
-/// <param name="Shown">The mapped layer ran with the right bits, and packing failed.</param>
+/// <param name="Control">Packing in memory under the same limit: must fail for want of memory.</param>
+/// <param name="Shown">The mapped layer ran with the right bits, and packing had too little memory.</param>
 internal sealed record LimitedRow(string Format, long LimitBytes, StepResult Mapped, StepResult Control, bool Shown);
 
 /// <summary>What the verb <c>checkpoint</c> measured.</summary>

@@ -112,8 +112,8 @@ internal static class CheckpointStep
         double Call(int t) => Time(() => { engine.Forward(x.AsSpan(t * d, d), y.AsSpan(t * d, d)); return 0; }, out _);
         double first = Call(0);
         long peak = ProcessMemory.Peak, own = ProcessMemory.Private;
-        var later = Enumerable.Range(1, Tokens - 1).Select(Call).ToArray();
-        // Once more over all of them: by then every expert that they need has been read.
+        for (int t = 1; t < Tokens; t++) Call(t);
+        // Once more over all of them: by now every expert that they need has been read.
         double median = Enumerable.Range(0, Tokens).Select(Call).Order().ElementAt(Tokens / 2);
         return new StepResult
         {

@@ -69,7 +69,8 @@ internal static unsafe class Quantizer
         float low = -Most(Vector512.Max(-a, -b)), high = Most(Vector512.Max(a, b)), size = Math.Max(-low, high);
         // Of two that are as large, the first in the row counts.
         ulong firsts = Vector512.Equals(Vector512.Abs(a), Vector512.Create(size)).ExtractMostSignificantBits() | Vector512.Equals(Vector512.Abs(b), Vector512.Create(size)).ExtractMostSignificantBits() << 16;
-        float largest = size == 0 ? 0 : values[BitOperations.TrailingZeroCount(firsts)];
+        // NaN is equal to nothing, and its block becomes zero.
+        float largest = size == 0 || firsts == 0 ? 0 : values[BitOperations.TrailingZeroCount(firsts)];
         (low, high) = (Math.Min(low, 0), Math.Max(high, 0));
 
         var search = new Search4(values, to, size);
