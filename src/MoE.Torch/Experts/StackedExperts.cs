@@ -70,7 +70,7 @@ public sealed class StackedExperts : ExpertBank
 
     /// <summary>
     /// Single precision on the CPU runs on the managed kernels, forward and backward (<see cref="ExpertTraining"/>), which the composition of torch operations is the reference of; false: always the composition. Special experts,
-    /// other types and other devices use the composition in any case, and so do calls without gradients that give an expert fewer than four rows.Gradients of gradients come from the composition too.
+    /// other types and other devices use the composition in any case, and so do calls without gradients that give an expert fewer than four rows. Gradients of gradients come from the composition too.
     /// </summary>
     public bool ManagedKernels { get; set; } = true;
 
