@@ -78,7 +78,7 @@ public sealed class EptSample : Reproduction
     public override void Run(RunContext context, Findings findings)
     {
         var recipe = _recipe ?? context.Pick(
-            new Recipe(3, new(Width: 64, Layers: 2, Heads: 4, Steps: 1000, Batch: 32), new(Steps: 150, Batch: 16, Train: 2000, Test: 400), TimedSteps: 15),
+            new Recipe(3, new(Width: 64, Layers: 2, Heads: 4, Steps: 700, Batch: 32), new(Steps: 120, Batch: 16, Train: 2000, Test: 400), TimedSteps: 15),
             new Recipe(6, new(Width: 64, Layers: 2, Heads: 4, Steps: 6000, Batch: 32), new(Steps: 700, Batch: 16, Train: 2000, Test: 700), TimedSteps: 40));
         var data = _data ?? Sentences.Load(context.Data);
         int width = recipe.Base.Width;
