@@ -25,8 +25,23 @@ internal sealed class OutputTerms(MoELayerSpec spec, IWeightSource weights)
         }
 
         if (spec.Shared is { } shared) Add("shared.", 0, shared.Width, tokens, [.. Enumerable.Range(0, tokens.Length / spec.Width).Select(static t => (t, 1f))], weighInput: false, sums, squares);
+        AddTail(tokens, routing, sums, squares);
         TensorPrimitives.Sqrt(squares, squares);
         return (sums, squares);
+    }
+
+    // The token's own share and the learned bias.
+    private void AddTail(ReadOnlySpan<float> tokens, SparseRouting routing, Span<float> sums, Span<float> squares)
+    {
+        int d = spec.Width;
+        float[] bias = spec.OutputBias ? WeightShares.Whole(weights, WeightNames.OutputBias) : new float[d], taken = new float[tokens.Length / d];
+        for (int r = 0; r < routing.RouteCount; r++) taken[routing.TokenOf(r)] += Math.Abs(routing.Weights[r]);
+        for (int i = 0; i < sums.Length; i++)
+        {
+            float size = Math.Abs(bias[i % d]) + (spec.KeepsRemainder ? (1 + taken[i / d]) * Math.Abs(tokens[i]) : 0);
+            sums[i] += size;
+            squares[i] += size * size;
+        }
     }
 
     private void Add(string prefix, int expert, int inner, ReadOnlySpan<float> tokens, List<(int Token, float Weight)> rows, bool weighInput, Span<float> sums, Span<float> squares)

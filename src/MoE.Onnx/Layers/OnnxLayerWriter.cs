@@ -39,9 +39,6 @@ public static class OnnxLayerWriter
     private static IEnumerable<SpecProblem> LayerRefusals(MoELayerSpec spec)
     {
         if (spec.Special is { Count: > 0 } special) yield return new SpecProblem("special", special.ToString(), "experts without a feed-forward network are not exported");
-        if (spec.KeepsRemainder) yield return new SpecProblem("keeps_remainder", "true", "is not exported");
-        if (spec.OutputBias) yield return new SpecProblem("output_bias", "true", "is not exported");
-        if (spec.OutputMasking > 0) yield return new SpecProblem("output_masking", spec.OutputMasking.ToString(System.Globalization.CultureInfo.InvariantCulture), "is not exported; fold it into the scale of the weights");
     }
 
     /// <summary>Builds the model of a layer. The weights are read when the model is written, and must stay as they are until then.</summary>
@@ -64,19 +61,21 @@ public static class OnnxLayerWriter
         var g = new GraphScope(graph, options.Opset);
         graph.AddInput(OnnxNames.Tokens, OnnxElementType.Float32, Tokens, spec.Width);
         string logits = RouterGraph.Logits(g, spec.Router, tensors, OnnxNames.Tokens);
-        string routedName = spec.Shared is null ? OnnxNames.Output : "routed";
+        string routedName = spec.Shared is null && !HasTail(spec) ? OnnxNames.Output : "routed";
+        string? weightsName = null;
         string routed;
-        if (form == OnnxLayerForm.Contrib && !options.RoutingOutputs && ContribExperts.IsNative(spec.Router))
+        if (form == OnnxLayerForm.Contrib && !options.RoutingOutputs && !spec.KeepsRemainder && ContribExperts.IsNative(spec.Router))
         {
             routed = ContribExperts.WriteNative(g, spec, tensors, OnnxNames.Tokens, logits, routedName);
         }
-        else if (form == OnnxLayerForm.Quantized && !options.RoutingOutputs && QuantizedExperts.IsNative(spec.Router))
+        else if (form == OnnxLayerForm.Quantized && !options.RoutingOutputs && !spec.KeepsRemainder && QuantizedExperts.IsNative(spec.Router))
         {
             routed = QuantizedExperts.WriteNative(g, spec, tensors, options, OnnxNames.Tokens, logits, routedName);
         }
         else
         {
             var routing = RouterGraph.Write(g, spec.Router, tensors, logits);
+            weightsName = routing.Weights;
             routed = form switch
             {
                 OnnxLayerForm.Contrib => ContribExperts.Write(g, spec, tensors, OnnxNames.Tokens, logits, routing, routedName),
@@ -86,6 +85,7 @@ public static class OnnxLayerWriter
             };
         }
 
+        if (HasTail(spec)) routed = WriteTail(g, spec, tensors, routed, weightsName, spec.Shared is null ? OnnxNames.Output : "tail/output");
         if (spec.Shared is { } shared)
             g.Op("Add", OnnxNames.Output, [routed, SharedExpertGraph.Write(g, spec, shared, tensors, OnnxNames.Tokens)]);
         graph.AddOutput(OnnxNames.Output, OnnxElementType.Float32, Tokens, spec.Width);
@@ -121,6 +121,23 @@ public static class OnnxLayerWriter
     /// <exception cref="IOException">The file cannot be written.</exception>
     public static void Write(MoELayerSpec spec, IWeightSource weights, OnnxLayerForm form, string path, OnnxLayerOptions? options = null) =>
         OnnxWriter.Write(Build(spec, weights, form, options), path);
+
+    private static bool HasTail(MoELayerSpec spec) => spec.OutputMasking > 0 || spec.KeepsRemainder || spec.OutputBias;
+
+    // What follows the experts: expert output masking in evaluation, the token's own share, the learned bias.
+    private static string WriteTail(GraphScope g, MoELayerSpec spec, LayerTensors tensors, string routed, string? weights, string name)
+    {
+        var t = g.Under("tail/");
+        if (spec.OutputMasking > 0) routed = t.Op("Mul", "masked", [routed, g.Scalar((float)(1 - spec.OutputMasking))]);
+        if (spec.KeepsRemainder)
+        {
+            string rest = t.Op("Sub", "rest", [g.Scalar(1f), t.Reduce("ReduceSum", "weight_sum", weights!, 1, keep: true)]);
+            routed = t.Op("Add", "with_rest", [routed, t.Op("Mul", "remainder", [OnnxNames.Tokens, rest])]);
+        }
+
+        if (spec.OutputBias) routed = t.Op("Add", "biased", [routed, g.Weight(tensors.Whole(WeightNames.OutputBias))]);
+        return g.Op("Identity", name, [routed]);
+    }
 
     internal static void AddRoutingOutputs(OnnxGraph graph, RouterSpec spec)
     {

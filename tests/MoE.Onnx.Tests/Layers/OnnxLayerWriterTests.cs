@@ -121,6 +121,27 @@ public class OnnxLayerWriterTests
 
     [Theory]
     [MemberData(nameof(Forms))]
+    public void What_follows_the_experts(OnnxLayerForm form)
+    {
+        var plain = LayerCase.Layer() with { Router = RouterProfiles.OnnxRuntimeMoE(5, 2, normalize: false) };
+        foreach (var spec in (MoELayerSpec[])
+        [
+            plain with { OutputBias = true },
+            plain with { KeepsRemainder = true },
+            plain with { OutputMasking = 0.2 },
+            plain with { OutputBias = true, KeepsRemainder = true, OutputMasking = 0.3, Shared = new SharedExpertSpec { Width = 4 } },
+        ])
+        {
+            var layer = new LayerCase(spec);
+            layer.Check(form, 12);
+            layer.Check(form, 12, routingOutputs: false);
+            using var folder = new TestFolder();
+            Assert.True(OnnxExporter.Export(spec, layer.Weights, folder["a.onnx"], new OnnxExportOptions { Form = form }).Verification!.Passed);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Forms))]
     public void Experts_nobody_chose(OnnxLayerForm form)
     {
         // A bias of the choice that sends every token to experts 1 and 3.
