@@ -29,30 +29,22 @@ public sealed class Example(string id, string title, Func<DigitSplit, Action<dou
     public override void Run(RunContext context, Findings findings)
     {
         var images = DigitImages.Load(context.Data);
-        int threads = get_num_threads();
-        set_num_threads(1);
-        try
+        using var one = OneThread.Begin();
+        var runs = context.OverSeeds(context.Pick(quick: 3, paper: 10), (seed, progress) =>
         {
-            var runs = context.OverSeeds(context.Pick(quick: 3, paper: 10), (seed, progress) =>
-            {
-                using var scope = NewDisposeScope();
-                using var split = DigitSplit.Draw(images, parts: 3, seed);
-                manual_seed(seed);
-                var values = run(split, progress);
-                context.Progress.Say($"seed {seed}: {string.Join(", ", values.Select(static v => $"{v.Key} {v.Value:0.##}"))}");
-                return values;
-            });
-            if (runs.Count == 0) return;
-            foreach (string name in runs[0].Keys)
-            {
-                double[] values = [.. runs.Select(r => r[name])];
-                if (claims.Any(c => c.Id == name)) findings.Record(name, values);
-                else findings.Numbers[name] = values;
-            }
-        }
-        finally
+            using var scope = NewDisposeScope();
+            using var split = DigitSplit.Draw(images, parts: 3, seed);
+            manual_seed(seed);
+            var values = run(split, progress);
+            context.Progress.Say($"seed {seed}: {string.Join(", ", values.Select(static v => $"{v.Key} {v.Value:0.##}"))}");
+            return values;
+        });
+        if (runs.Count == 0) return;
+        foreach (string name in runs[0].Keys)
         {
-            set_num_threads(threads);
+            double[] values = [.. runs.Select(r => r[name])];
+            if (claims.Any(c => c.Id == name)) findings.Record(name, values);
+            else findings.Numbers[name] = values;
         }
     }
 }

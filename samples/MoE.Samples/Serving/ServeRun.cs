@@ -32,26 +32,18 @@ public sealed class ServeRun
     /// <param name="cancellation">Asks to stop.</param>
     public IReadOnlyList<ServedRow> Run(DigitImages images, Action<string> say, RunProgress progress, CancellationToken cancellation)
     {
-        int threads = torch.get_num_threads();
-        torch.set_num_threads(1);
-        try
+        using var one = OneThread.Begin();
+        using var scope = torch.NewDisposeScope();
+        using var split = DigitSplit.Draw(images, parts: 3, Seed);
+        var recipe = new Recipe(Seeds: 1, Epochs, Rates: [0.02]);
+        using var trained = Tuning.Train(() => new MoEClassifier(recipe.Balancing), split, recipe, Seed, fraction =>
         {
-            using var scope = torch.NewDisposeScope();
-            using var split = DigitSplit.Draw(images, parts: 3, Seed);
-            var recipe = new Recipe(Seeds: 1, Epochs, Rates: [0.02]);
-            using var trained = Tuning.Train(() => new MoEClassifier(recipe.Balancing), split, recipe, Seed, fraction =>
-            {
-                cancellation.ThrowIfCancellationRequested();
-                progress.Report(fraction);
-            });
-            var classifier = (MoEClassifier)trained.Model;
-            say($"trained for {Epochs} epochs: {DigitTraining.Accuracy(classifier, split.TestImages, split.TestLabels):0.0} % of {split.Test.Count} held-out images");
-            return Serve(classifier.Layer, split.Test.Pixels, say, cancellation);
-        }
-        finally
-        {
-            torch.set_num_threads(threads);
-        }
+            cancellation.ThrowIfCancellationRequested();
+            progress.Report(fraction);
+        });
+        var classifier = (MoEClassifier)trained.Model;
+        say($"trained for {Epochs} epochs: {DigitTraining.Accuracy(classifier, split.TestImages, split.TestLabels):0.0} % of {split.Test.Count} held-out images");
+        return Serve(classifier.Layer, split.Test.Pixels, say, cancellation);
     }
 
     private List<ServedRow> Serve(MoELayer layer, float[] tokens, Action<string> say, CancellationToken cancellation)

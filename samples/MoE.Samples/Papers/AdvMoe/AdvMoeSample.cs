@@ -72,23 +72,15 @@ public sealed class AdvMoeSample : Reproduction
         var recipe = _recipe ?? context.Pick(new Recipe(Seeds: 3, TrainImages: 2048, TestImages: 250, Epochs: 3), new Recipe(Seeds: 5, TrainImages: 10240, TestImages: 1000, Epochs: 10));
         var train = _train ?? FashionMnist.Load(context.Data, train: true);
         var test = _test ?? FashionMnist.Load(context.Data, train: false);
-        int threads = torch.get_num_threads();
         // Maps this small run fastest on one thread.
-        torch.set_num_threads(1);
-        try
+        using var one = OneThread.Begin();
+        var runs = context.OverSeeds(recipe.Seeds, (seed, progress) =>
         {
-            var runs = context.OverSeeds(recipe.Seeds, (seed, progress) =>
-            {
-                var run = SeedRun.Run(train, test, recipe, seed, !context.Without("turns"), progress);
-                context.Progress.Say($"seed {seed}: robust accuracy {string.Join(", ", run.Of.Select(static p => $"{p.Key} {p.Value.Robust:0.0}"))}");
-                return run;
-            });
-            if (runs.Count > 0) Describe(runs, findings);
-        }
-        finally
-        {
-            torch.set_num_threads(threads);
-        }
+            var run = SeedRun.Run(train, test, recipe, seed, !context.Without("turns"), progress);
+            context.Progress.Say($"seed {seed}: robust accuracy {string.Join(", ", run.Of.Select(static p => $"{p.Key} {p.Value.Robust:0.0}"))}");
+            return run;
+        });
+        if (runs.Count > 0) Describe(runs, findings);
     }
 
     private void Describe(IReadOnlyList<SeedRun> runs, Findings findings)

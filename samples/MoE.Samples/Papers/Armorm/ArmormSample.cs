@@ -78,34 +78,26 @@ public sealed class ArmormSample : Reproduction
         var recipe = _recipe ?? context.Pick(new Recipe(Seeds: 5, Prompts: 4000, Hidden: 64, Steps: 600, Batch: 512), new Recipe(Seeds: 10, Prompts: 10_000, Hidden: 256, Steps: 2000, Batch: 1024));
         var (texts, absent) = Texts(context);
         var options = (Gate: !context.Without("gate"), Debias: !context.Without("debiasing"));
-        int threads = torch.get_num_threads();
         // Layers this small run fastest on one thread.
-        torch.set_num_threads(1);
-        try
+        using var one = OneThread.Begin();
+        var runs = context.OverSeeds(recipe.Seeds, (seed, progress) =>
         {
-            var runs = context.OverSeeds(recipe.Seeds, (seed, progress) =>
+            var random = new Random((int)(seed % int.MaxValue));
+            int part = 0;
+            Contest Hold(RewardData data)
             {
-                var random = new Random((int)(seed % int.MaxValue));
-                int part = 0;
-                Contest Hold(RewardData data)
-                {
-                    var contest = Contest.Of(data, recipe, seed, options, f => progress((part + f) / 3));
-                    part++;
-                    return contest;
-                }
+                var contest = Contest.Of(data, recipe, seed, options, f => progress((part + f) / 3));
+                part++;
+                return contest;
+            }
 
-                var run = new SeedRun(
-                    Hold(MadeRewards.Draw(recipe.Prompts, byKind: true, random)), Hold(MadeRewards.Draw(recipe.Prompts, byKind: false, random)),
-                    texts is null ? null : Hold(RatedRewards.Draw(texts, random)));
-                context.Progress.Say($"seed {seed}: made {Line(run.Made)}; without kinds {Line(run.Plain)}; ratings {(run.Rated is { } rated ? Line(rated) : "not at hand")}");
-                return run;
-            });
-            if (runs.Count > 0) Describe(runs, absent, findings);
-        }
-        finally
-        {
-            torch.set_num_threads(threads);
-        }
+            var run = new SeedRun(
+                Hold(MadeRewards.Draw(recipe.Prompts, byKind: true, random)), Hold(MadeRewards.Draw(recipe.Prompts, byKind: false, random)),
+                texts is null ? null : Hold(RatedRewards.Draw(texts, random)));
+            context.Progress.Say($"seed {seed}: made {Line(run.Made)}; without kinds {Line(run.Plain)}; ratings {(run.Rated is { } rated ? Line(rated) : "not at hand")}");
+            return run;
+        });
+        if (runs.Count > 0) Describe(runs, absent, findings);
     }
 
     private static string Line(Contest c) => $"gated {c.Gated:0.0} %, fixed {c.Fixed:0.0} %, uniform {c.Uniform:0.0} %";

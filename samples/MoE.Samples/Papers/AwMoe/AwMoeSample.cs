@@ -73,23 +73,15 @@ public sealed class AwMoeSample : Reproduction
     {
         var recipe = _recipe ?? context.Pick(new Recipe(Seeds: 5, Most: 30_000, Epochs: 2), new Recipe(Seeds: 10, Most: 80_000, Epochs: 3));
         var data = _data ?? new RatingSequences(MovieLensSmall.Load(context.Data), Length);
-        int threads = torch.get_num_threads();
         // Layers this small run fastest on one thread.
-        torch.set_num_threads(1);
-        try
+        using var one = OneThread.Begin();
+        var runs = context.OverSeeds(recipe.Seeds, (seed, progress) =>
         {
-            var runs = context.OverSeeds(recipe.Seeds, (seed, progress) =>
-            {
-                var run = SeedRun.Of(data, recipe, !context.Without("attention"), !context.Without("contrast"), seed, progress);
-                context.Progress.Say($"seed {seed}: {string.Join(", ", run.Areas.Select(static a => $"{a.Key} {a.Value.Whole:0.00} / {a.Value.Short:0.00}"))}");
-                return run;
-            });
-            if (runs.Count > 0) Describe(runs, findings);
-        }
-        finally
-        {
-            torch.set_num_threads(threads);
-        }
+            var run = SeedRun.Of(data, recipe, !context.Without("attention"), !context.Without("contrast"), seed, progress);
+            context.Progress.Say($"seed {seed}: {string.Join(", ", run.Areas.Select(static a => $"{a.Key} {a.Value.Whole:0.00} / {a.Value.Short:0.00}"))}");
+            return run;
+        });
+        if (runs.Count > 0) Describe(runs, findings);
     }
 
     private void Describe(IReadOnlyList<SeedRun> runs, Findings findings)

@@ -67,32 +67,24 @@ public sealed class DagnnSample : Reproduction
     {
         var cora = _graph ?? Planetoid.Load(context.Data, Planetoid.Cora);
         var citeseer = _graph ?? Planetoid.Load(context.Data, Planetoid.CiteSeer);
-        int threads = torch.get_num_threads();
         // Products this small run fastest on one thread.
-        torch.set_num_threads(1);
-        try
+        using var one = OneThread.Begin();
+        var runs = context.OverSeeds(_seeds ?? context.Pick(3, 20), (seed, progress) =>
         {
-            var runs = context.OverSeeds(_seeds ?? context.Pick(3, 20), (seed, progress) =>
+            var run = new Dictionary<string, double>();
+            double[] weights = [];
+            foreach (var setting in Setting.All)
             {
-                var run = new Dictionary<string, double>();
-                double[] weights = [];
-                foreach (var setting in Setting.All)
-                {
-                    using var model = Make(Without(setting, context), setting.Graph == "cora" ? cora : citeseer, seed);
-                    run[setting.Name] = NodeTraining.Accuracy(model, setting.Graph == "cora" ? cora : citeseer, setting.Decay, Math.Min(setting.Least, _most), setting.Least < 500 ? Math.Min(setting.Least, _most) : _most,
-                        f => progress((run.Count + f) / Setting.All.Count));
-                    if (setting.Name == "cora") weights = ((DepthModel)model).MeanWeights();
-                }
+                using var model = Make(Without(setting, context), setting.Graph == "cora" ? cora : citeseer, seed);
+                run[setting.Name] = NodeTraining.Accuracy(model, setting.Graph == "cora" ? cora : citeseer, setting.Decay, Math.Min(setting.Least, _most), setting.Least < 500 ? Math.Min(setting.Least, _most) : _most,
+                    f => progress((run.Count + f) / Setting.All.Count));
+                if (setting.Name == "cora") weights = ((DepthModel)model).MeanWeights();
+            }
 
-                context.Progress.Say($"seed {seed}: {string.Join(", ", run.Select(static r => $"{r.Key} {r.Value:0.0}"))}");
-                return (run, weights);
-            });
-            if (runs.Count > 0) Describe([.. runs.Select(static r => r.run)], [.. runs.Select(static r => r.weights)], findings);
-        }
-        finally
-        {
-            torch.set_num_threads(threads);
-        }
+            context.Progress.Say($"seed {seed}: {string.Join(", ", run.Select(static r => $"{r.Key} {r.Value:0.0}"))}");
+            return (run, weights);
+        });
+        if (runs.Count > 0) Describe([.. runs.Select(static r => r.run)], [.. runs.Select(static r => r.weights)], findings);
     }
 
     // What is left out is left out of the paper's models; rivals and controls stay.

@@ -92,31 +92,23 @@ public sealed class EptSample : Reproduction
             (One, form with { Spaces = Math.Min(1, form.Spaces), SpaceWidth = form.Spaces * form.SpaceWidth }),
             (Probe, new(0)),
         ];
-        int threads = torch.get_num_threads();
         // Layers this small run fastest on one thread.
-        torch.set_num_threads(1);
-        try
+        using var one = OneThread.Begin();
+        FrozenModel? frozen = null;
+        var runs = context.OverSeeds(recipe.Seeds, (seed, progress) =>
         {
-            FrozenModel? frozen = null;
-            var runs = context.OverSeeds(recipe.Seeds, (seed, progress) =>
-            {
-                // The first seed waits for the frozen model.
-                double from = frozen is null ? 0.3 : 0;
-                frozen ??= FrozenModel.Make(data, recipe.Base, new LanguageCache(context.Cache), f => progress(0.3 * f));
-                var run = SeedRun.Of(data, frozen, recipe, forms, seed, f => progress(from + (1 - from) * f));
-                context.Progress.Say($"seed {seed}: {string.Join(", ", forms.Select(f => $"{f.Name} {run.Mean(f.Name):0.0} %"))}; step {run.StepTime:0.00}");
-                return run;
-            });
-            using var end = frozen;
-            if (runs.Count == 0) return;
-            Describe(runs, forms, data, width, findings);
-            findings.Numbers["frozen model finds words, %"] = frozen!.Finds(data);
-            for (int s = 0; s < data.Sources.Count; s++) findings.Numbers[$"frozen model on held-out {data.Sources[s].Name}, %"] = frozen!.Accuracy(data, s);
-        }
-        finally
-        {
-            torch.set_num_threads(threads);
-        }
+            // The first seed waits for the frozen model.
+            double from = frozen is null ? 0.3 : 0;
+            frozen ??= FrozenModel.Make(data, recipe.Base, new LanguageCache(context.Cache), f => progress(0.3 * f));
+            var run = SeedRun.Of(data, frozen, recipe, forms, seed, f => progress(from + (1 - from) * f));
+            context.Progress.Say($"seed {seed}: {string.Join(", ", forms.Select(f => $"{f.Name} {run.Mean(f.Name):0.0} %"))}; step {run.StepTime:0.00}");
+            return run;
+        });
+        using var end = frozen;
+        if (runs.Count == 0) return;
+        Describe(runs, forms, data, width, findings);
+        findings.Numbers["frozen model finds words, %"] = frozen!.Finds(data);
+        for (int s = 0; s < data.Sources.Count; s++) findings.Numbers[$"frozen model on held-out {data.Sources[s].Name}, %"] = frozen!.Accuracy(data, s);
     }
 
     private void Describe(IReadOnlyList<SeedRun> runs, (string Name, PromptForm Form)[] forms, Sentences data, int width, Findings findings)

@@ -91,23 +91,15 @@ public sealed class HmodeSample : Reproduction
             }
         }
 
-        int threads = torch.get_num_threads();
         // Maps this small run fastest on one thread.
-        torch.set_num_threads(1);
-        try
+        using var one = OneThread.Begin();
+        var runs = context.OverSeeds(recipe.Seeds, (seed, progress) =>
         {
-            var runs = context.OverSeeds(recipe.Seeds, (seed, progress) =>
-            {
-                var run = SeedRun.Of(train, test, cells, recipe, seed, !context.Without("gates"), progress);
-                context.Progress.Say($"seed {seed}: errors on scenes: mixture {run.Scenes.Final:0.00}, best expert {run.Scenes.Best:0.00}, average {run.Scenes.Uniform:0.00} of {run.MeanCount:0.0}; rho {run.Scenes.FineAgainstRow:0.00}; cells {run.Cells?.Final ?? double.NaN:0.00}");
-                return run;
-            });
-            if (runs.Count > 0) Describe(runs, findings);
-        }
-        finally
-        {
-            torch.set_num_threads(threads);
-        }
+            var run = SeedRun.Of(train, test, cells, recipe, seed, !context.Without("gates"), progress);
+            context.Progress.Say($"seed {seed}: errors on scenes: mixture {run.Scenes.Final:0.00}, best expert {run.Scenes.Best:0.00}, average {run.Scenes.Uniform:0.00} of {run.MeanCount:0.0}; rho {run.Scenes.FineAgainstRow:0.00}; cells {run.Cells?.Final ?? double.NaN:0.00}");
+            return run;
+        });
+        if (runs.Count > 0) Describe(runs, findings);
     }
 
     private void Describe(IReadOnlyList<SeedRun> runs, Findings findings)

@@ -78,23 +78,15 @@ public sealed class HopfieldSample : Reproduction
         var train = _train ?? FashionMnist.Load(context.Data, train: true);
         var test = _test ?? FashionMnist.Load(context.Data, train: false);
         bool associates = !context.Without("association");
-        int threads = torch.get_num_threads();
         // Layers this small run fastest on one thread.
-        torch.set_num_threads(1);
-        try
+        using var one = OneThread.Begin();
+        var runs = context.OverSeeds(recipe.Seeds, (seed, progress) =>
         {
-            var runs = context.OverSeeds(recipe.Seeds, (seed, progress) =>
-            {
-                var run = SeedRun.Of(train, test, recipe, seed, associates, progress);
-                context.Progress.Say($"seed {seed}: {run.Retrieval.Retrieved:0} % retrieved; bags: Hopfield {run.Pixels.Hopfield:0.0} %, mean {run.Pixels.Mean:0.0} %, max {run.Pixels.Max:0.0} %");
-                return run;
-            });
-            if (runs.Count > 0) Describe(runs, findings);
-        }
-        finally
-        {
-            torch.set_num_threads(threads);
-        }
+            var run = SeedRun.Of(train, test, recipe, seed, associates, progress);
+            context.Progress.Say($"seed {seed}: {run.Retrieval.Retrieved:0} % retrieved; bags: Hopfield {run.Pixels.Hopfield:0.0} %, mean {run.Pixels.Mean:0.0} %, max {run.Pixels.Max:0.0} %");
+            return run;
+        });
+        if (runs.Count > 0) Describe(runs, findings);
     }
 
     private void Describe(IReadOnlyList<SeedRun> runs, Findings findings)

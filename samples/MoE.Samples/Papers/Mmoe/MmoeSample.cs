@@ -101,32 +101,24 @@ public sealed class MmoeSample : Reproduction
 
         Dictionary<Architecture, double>? rates = null;
         // Layers this small run fastest on one thread.
-        int threads = get_num_threads();
-        set_num_threads(1);
-        try
+        using var one = OneThread.Begin();
+        var runs = context.OverSeeds(plan.Seeds, (seed, progress) =>
         {
-            var runs = context.OverSeeds(plan.Seeds, (seed, progress) =>
+            rates ??= Rates(plan, context.Seed, progress);
+            var run = new SeedRun { Bits = RoutingIdentity.Count(seed), LibraryDifference = LibraryDifference(seed) };
+            var parts = Parts(run, plan, rates, tables, ratings, context, seed).ToList();
+            for (int p = 0; p < parts.Count; p++)
             {
-                rates ??= Rates(plan, context.Seed, progress);
-                var run = new SeedRun { Bits = RoutingIdentity.Count(seed), LibraryDifference = LibraryDifference(seed) };
-                var parts = Parts(run, plan, rates, tables, ratings, context, seed).ToList();
-                for (int p = 0; p < parts.Count; p++)
-                {
-                    var watch = System.Diagnostics.Stopwatch.StartNew();
-                    parts[p].Run(fraction => progress((p + fraction) / parts.Count));
-                    run.Seconds[parts[p].Name] = run.Seconds.GetValueOrDefault(parts[p].Name) + watch.Elapsed.TotalSeconds;
-                }
+                var watch = System.Diagnostics.Stopwatch.StartNew();
+                parts[p].Run(fraction => progress((p + fraction) / parts.Count));
+                run.Seconds[parts[p].Name] = run.Seconds.GetValueOrDefault(parts[p].Name) + watch.Elapsed.TotalSeconds;
+            }
 
-                context.Progress.Say($"seed {seed}: MMoE saves {run.Gain(plan.Correlations[0], Architecture.MultiGate, Architecture.OneGate, static e => e.Average()):0.0} % at correlation {plan.Correlations[0]}" +
-                    string.Concat(tables.Select(t => $"; {t.Data.Name.Split(',')[0]} {run.Tables[(t.Data.Name, TaskArchitecture.MultiGate)][0]:0.0000}")) + (ratings is null ? "" : $"; DTRN {run.Refinement(TaskArchitecture.MultiGate):+0.0000;-0.0000}"));
-                return run;
-            });
-            if (runs.Count > 0) Describe(runs, plan, rates!, absent, findings);
-        }
-        finally
-        {
-            set_num_threads(threads);
-        }
+            context.Progress.Say($"seed {seed}: MMoE saves {run.Gain(plan.Correlations[0], Architecture.MultiGate, Architecture.OneGate, static e => e.Average()):0.0} % at correlation {plan.Correlations[0]}" +
+                string.Concat(tables.Select(t => $"; {t.Data.Name.Split(',')[0]} {run.Tables[(t.Data.Name, TaskArchitecture.MultiGate)][0]:0.0000}")) + (ratings is null ? "" : $"; DTRN {run.Refinement(TaskArchitecture.MultiGate):+0.0000;-0.0000}"));
+            return run;
+        });
+        if (runs.Count > 0) Describe(runs, plan, rates!, absent, findings);
     }
 
     // What a seed does, each part with its own progress.

@@ -85,23 +85,15 @@ public sealed class PigeonSample : Reproduction
         var freebase = _graph ?? TypedTriples.LoadFreebase(context.Data);
         var wordNet = _graph ?? TypedTriples.LoadWordNet(context.Data);
         var options = (Segments: !context.Without("segments"), Compact: !context.Without("compact"), Reorder: !context.Without("reordering"));
-        int threads = torch.get_num_threads();
         // One thread for every contender: ratios are of work, not of how a busy machine shares its cores.
-        torch.set_num_threads(1);
-        try
+        using var one = OneThread.Begin();
+        var runs = context.OverSeeds(recipe.Seeds, (seed, progress) =>
         {
-            var runs = context.OverSeeds(recipe.Seeds, (seed, progress) =>
-            {
-                var run = SeedRun.Of(freebase, wordNet, recipe, seed, options, progress);
-                context.Progress.Say($"seed {seed}: {string.Join(", ", run.Ratios.Select(static r => $"{r.Key} {r.Value:0.00}"))}");
-                return run;
-            });
-            if (runs.Count > 0) Describe(runs, findings);
-        }
-        finally
-        {
-            torch.set_num_threads(threads);
-        }
+            var run = SeedRun.Of(freebase, wordNet, recipe, seed, options, progress);
+            context.Progress.Say($"seed {seed}: {string.Join(", ", run.Ratios.Select(static r => $"{r.Key} {r.Value:0.00}"))}");
+            return run;
+        });
+        if (runs.Count > 0) Describe(runs, findings);
     }
 
     private void Describe(IReadOnlyList<SeedRun> runs, Findings findings)

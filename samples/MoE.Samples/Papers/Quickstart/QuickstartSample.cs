@@ -64,22 +64,14 @@ public sealed class QuickstartSample : Reproduction
         var recipe = _recipe ?? context.Pick(Recipe.Quick, Recipe.Paper);
         var images = _images ?? DigitImages.Load(context.Data);
         // Layers this small run fastest on one thread.
-        int threads = torch.get_num_threads();
-        torch.set_num_threads(1);
-        try
+        using var one = OneThread.Begin();
+        var runs = context.OverSeeds(recipe.Seeds, (seed, progress) =>
         {
-            var runs = context.OverSeeds(recipe.Seeds, (seed, progress) =>
-            {
-                var run = SeedRun.Of(images, recipe, seed, balanced: !context.Without("balancing"), learned: !context.Without("routing"), progress);
-                context.Progress.Say($"seed {seed}: mixture {run.Mixture.Accuracy:0.0} %, dense of equal operations {run.EqualFlops:0.0} %, dense of equal parameters {run.EqualParameters:0.0} %");
-                return run;
-            });
-            if (runs.Count > 0) Describe(runs, recipe, images, findings);
-        }
-        finally
-        {
-            torch.set_num_threads(threads);
-        }
+            var run = SeedRun.Of(images, recipe, seed, balanced: !context.Without("balancing"), learned: !context.Without("routing"), progress);
+            context.Progress.Say($"seed {seed}: mixture {run.Mixture.Accuracy:0.0} %, dense of equal operations {run.EqualFlops:0.0} %, dense of equal parameters {run.EqualParameters:0.0} %");
+            return run;
+        });
+        if (runs.Count > 0) Describe(runs, recipe, images, findings);
     }
 
     private void Describe(IReadOnlyList<SeedRun> runs, Recipe recipe, DigitImages images, Findings findings)

@@ -79,23 +79,15 @@ public sealed class RobustQaSample : Reproduction
         var recipe = _recipe ?? context.Pick(new Recipe(Seeds: 3, Steps: 250, Test: 200), new Recipe(Seeds: 6, Steps: 2500, Test: 1000));
         var load = _load ?? ((task, train) => Babi.Load(context.Data, task, train));
         var questions = Source.Concat(Shifted).ToDictionary(static t => t, t => (Train: load(t, true), Test: load(t, false)));
-        int threads = torch.get_num_threads();
         // Layers this small run fastest on one thread.
-        torch.set_num_threads(1);
-        try
+        using var one = OneThread.Begin();
+        var runs = context.OverSeeds(recipe.Seeds, (seed, progress) =>
         {
-            var runs = context.OverSeeds(recipe.Seeds, (seed, progress) =>
-            {
-                var run = RunSeed(context, questions, recipe, seed, progress);
-                context.Progress.Say($"seed {seed}: {string.Join(", ", run.Models.Select(static m => $"{m.Key} {m.Value.F1:0.0}"))}");
-                return run;
-            });
-            if (runs.Count > 0) Describe(runs, findings);
-        }
-        finally
-        {
-            torch.set_num_threads(threads);
-        }
+            var run = RunSeed(context, questions, recipe, seed, progress);
+            context.Progress.Say($"seed {seed}: {string.Join(", ", run.Models.Select(static m => $"{m.Key} {m.Value.F1:0.0}"))}");
+            return run;
+        });
+        if (runs.Count > 0) Describe(runs, findings);
     }
 
     private static SeedRun RunSeed(RunContext context, Dictionary<int, (IReadOnlyList<BabiQuestion> Train, IReadOnlyList<BabiQuestion> Test)> questions, Recipe recipe, long seed, Action<double> progress)

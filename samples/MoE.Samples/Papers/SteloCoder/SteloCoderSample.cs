@@ -67,30 +67,22 @@ public sealed class SteloCoderSample : Reproduction
         var recipe = _recipe ?? context.Pick(SteloRecipe.Quick, SteloRecipe.Paper);
         var corpus = _corpus ?? TextCorpus.Programs(context.Data);
         var cache = new LanguageCache(context.Cache);
-        int threads = torch.get_num_threads();
         // Models this small run fastest on one thread.
-        torch.set_num_threads(1);
-        try
+        using var one = OneThread.Begin();
+        context.Progress.Say($"text: {corpus.Origin}");
+        using var start = BaseModel.Make(corpus, recipe.Base, cache, fraction =>
         {
-            context.Progress.Say($"text: {corpus.Origin}");
-            using var start = BaseModel.Make(corpus, recipe.Base, cache, fraction =>
-            {
-                context.Cancellation.ThrowIfCancellationRequested();
-                context.Progress.Report(0.3 * fraction);
-            });
-            context.Progress.Say(start.FromCache ? "base model: from the cache" : "base model: trained");
-            var runs = context.OverSeeds(recipe.Seeds, (seed, progress) =>
-            {
-                var run = SteloSeedRun.Of(start, recipe, seed, learns: !context.Without("gate"), experts: !context.Without("experts"), cache, progress);
-                context.Progress.Say($"seed {seed}: picks {run.Picked:0.0} % of the languages; gate {run.Gated:0.000}, oracle {run.Oracle:0.000}, shared {run.SharedSameRank:0.000} and {run.SharedSameParameters:0.000} nats");
-                return run;
-            });
-            if (runs.Count > 0) Describe(start, runs, recipe, findings);
-        }
-        finally
+            context.Cancellation.ThrowIfCancellationRequested();
+            context.Progress.Report(0.3 * fraction);
+        });
+        context.Progress.Say(start.FromCache ? "base model: from the cache" : "base model: trained");
+        var runs = context.OverSeeds(recipe.Seeds, (seed, progress) =>
         {
-            torch.set_num_threads(threads);
-        }
+            var run = SteloSeedRun.Of(start, recipe, seed, learns: !context.Without("gate"), experts: !context.Without("experts"), cache, progress);
+            context.Progress.Say($"seed {seed}: picks {run.Picked:0.0} % of the languages; gate {run.Gated:0.000}, oracle {run.Oracle:0.000}, shared {run.SharedSameRank:0.000} and {run.SharedSameParameters:0.000} nats");
+            return run;
+        });
+        if (runs.Count > 0) Describe(start, runs, recipe, findings);
     }
 
     /// <summary>Parameters of an expert of StarCoder: 40 layers, D 6144, one key and value head of 128, MLP 24576, rank 4 on c_attn and both c_proj.</summary>

@@ -72,23 +72,15 @@ public sealed class TaskExpertSample : Reproduction
         var recipe = _recipe ?? context.Pick(new Recipe(Seeds: 3, TrainPictures: 3000, TestPictures: 400, Steps: 180), new Recipe(Seeds: 5, TrainPictures: 12000, TestPictures: 1000, Steps: 1500));
         var train = _train ?? FashionMnist.Load(context.Data, train: true);
         var test = _test ?? FashionMnist.Load(context.Data, train: false);
-        int threads = torch.get_num_threads();
         // Maps this small run fastest on one thread.
-        torch.set_num_threads(1);
-        try
+        using var one = OneThread.Begin();
+        var runs = context.OverSeeds(recipe.Seeds, (seed, progress) =>
         {
-            var runs = context.OverSeeds(recipe.Seeds, (seed, progress) =>
-            {
-                var run = SeedRun.Of(train, test, recipe, seed, !context.Without("gate"), !context.Without("memory"), progress);
-                context.Progress.Say($"seed {seed}: classes {run.Memorial.MeanIoU:0.0} %, boundary {run.Memorial.BoundaryF:0.0} %, depth {run.Memorial.DepthError:0.000}; gain over shared {Signed.Text(run.Memorial.GainOver(run.Shared))} %, over constant gate {Signed.Text(run.Memorial.GainOver(run.Constant))} %");
-                return run;
-            });
-            if (runs.Count > 0) Describe(runs, findings);
-        }
-        finally
-        {
-            torch.set_num_threads(threads);
-        }
+            var run = SeedRun.Of(train, test, recipe, seed, !context.Without("gate"), !context.Without("memory"), progress);
+            context.Progress.Say($"seed {seed}: classes {run.Memorial.MeanIoU:0.0} %, boundary {run.Memorial.BoundaryF:0.0} %, depth {run.Memorial.DepthError:0.000}; gain over shared {Signed.Text(run.Memorial.GainOver(run.Shared))} %, over constant gate {Signed.Text(run.Memorial.GainOver(run.Constant))} %");
+            return run;
+        });
+        if (runs.Count > 0) Describe(runs, findings);
     }
 
     private void Describe(IReadOnlyList<SeedRun> runs, Findings findings)

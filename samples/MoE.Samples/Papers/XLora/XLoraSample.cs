@@ -67,30 +67,22 @@ public sealed class XLoraSample : Reproduction
         var recipe = _recipe ?? context.Pick(XLoraRecipe.Quick, XLoraRecipe.Paper);
         var corpus = _corpus ?? TextCorpus.Mixed(context.Data);
         var cache = new LanguageCache(context.Cache);
-        int threads = torch.get_num_threads();
         // Models this small run fastest on one thread.
-        torch.set_num_threads(1);
-        try
+        using var one = OneThread.Begin();
+        context.Progress.Say($"text: {corpus.Origin}");
+        using var start = BaseModel.Make(corpus, recipe.Base, cache, fraction =>
         {
-            context.Progress.Say($"text: {corpus.Origin}");
-            using var start = BaseModel.Make(corpus, recipe.Base, cache, fraction =>
-            {
-                context.Cancellation.ThrowIfCancellationRequested();
-                context.Progress.Report(0.3 * fraction);
-            });
-            context.Progress.Say(start.FromCache ? "base model: from the cache" : "base model: trained");
-            var runs = context.OverSeeds(recipe.Seeds, (seed, progress) =>
-            {
-                var run = XLoraSeedRun.Of(start, recipe, seed, learns: !context.Without("gate"), byToken: !context.Without("token-level"), cache, progress);
-                context.Progress.Say($"seed {seed}: X-LoRA {run.Gated:0.000}, oracle {run.Oracle:0.000}, uniform {run.Uniform:0.000}, shared {run.SharedLora:0.000} nats; switches after {run.Delay:0.0} tokens");
-                return run;
-            });
-            if (runs.Count > 0) Describe(start, runs, recipe, findings);
-        }
-        finally
+            context.Cancellation.ThrowIfCancellationRequested();
+            context.Progress.Report(0.3 * fraction);
+        });
+        context.Progress.Say(start.FromCache ? "base model: from the cache" : "base model: trained");
+        var runs = context.OverSeeds(recipe.Seeds, (seed, progress) =>
         {
-            torch.set_num_threads(threads);
-        }
+            var run = XLoraSeedRun.Of(start, recipe, seed, learns: !context.Without("gate"), byToken: !context.Without("token-level"), cache, progress);
+            context.Progress.Say($"seed {seed}: X-LoRA {run.Gated:0.000}, oracle {run.Oracle:0.000}, uniform {run.Uniform:0.000}, shared {run.SharedLora:0.000} nats; switches after {run.Delay:0.0} tokens");
+            return run;
+        });
+        if (runs.Count > 0) Describe(start, runs, recipe, findings);
     }
 
     private static void Describe(BaseModel start, IReadOnlyList<XLoraSeedRun> runs, XLoraRecipe recipe, Findings findings)
