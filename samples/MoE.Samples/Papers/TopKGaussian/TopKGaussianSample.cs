@@ -58,7 +58,7 @@ public sealed class TopKGaussianSample : Reproduction
     /// <inheritdoc/>
     public override IReadOnlyList<Ablation> Ablations { get; } =
     [
-        new("expert-updates", "EM leaves the experts where they begin", ["p1-slope", "p1-normal-slope", "p1-without-bias-slope", "p2-slope", "p2-density-slope", "p3-density-slope"]),
+        new("expert-updates", "EM leaves the experts where they begin", ["p1-slope", "p1-normal-slope", "p1-without-bias-slope", "p2-slope", "p3-density-slope"]),
         new("enough-kept", "2 of 3 experts are kept where P3 keeps all", ["p3-density-slope", "p4-over-p3", "local-all-kept"]),
         new("too-few-kept", "all 3 experts are kept where P4 keeps 2", ["p4-density-slope", "p4-over-p3", "local-too-few-kept"]),
     ];
