@@ -42,11 +42,11 @@ internal static class LatencyContenders
         }
     }
 
-    private static InTurn Torch(LayerModel model)
+    private static TorchMoEEngine Torch(LayerModel model)
     {
         torch.set_num_threads(Environment.ProcessorCount);
         ((StackedExperts)model.Layer.Experts).ManagedKernels = false;
-        return new InTurn(new TorchMoEEngine(model.Layer));
+        return new TorchMoEEngine(model.Layer);
     }
 
     // Equal logits go to ONNX Runtime's own choice, so that its operators need no router in front of them; the inputs hold no equal logits.

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using MoE.Samples.Frame;
 using static TorchSharp.torch;
 
 namespace MoE.Samples.Language;
@@ -54,6 +55,19 @@ public sealed class BaseModel : IDisposable
 
     /// <summary>Tells corpora and recipes apart.</summary>
     public string Key { get; }
+
+    /// <summary>Trains it as the first three tenths of a run, or takes it from the cache, and says so.</summary>
+    internal static BaseModel Begin(RunContext context, TextCorpus corpus, BaseRecipe recipe, LanguageCache cache)
+    {
+        context.Progress.Say($"text: {corpus.Origin}");
+        var start = Make(corpus, recipe, cache, fraction =>
+        {
+            context.Cancellation.ThrowIfCancellationRequested();
+            context.Progress.Report(0.3 * fraction);
+        });
+        context.Progress.Say(start.FromCache ? "base model: from the cache" : "base model: trained");
+        return start;
+    }
 
     /// <summary>Trains it, or takes it from the cache. It is one for all seeds.</summary>
     public static BaseModel Make(TextCorpus corpus, BaseRecipe recipe, LanguageCache cache, Action<double> progress)

@@ -50,8 +50,7 @@ public sealed class ServeRun
     {
         var spec = layer.Spec!;
         var weights = layer.export_weights();
-        // TorchSharp's objects are not safe for several threads at once.
-        using var reference = new InTurn(new TorchMoEEngine(layer));
+        using var reference = new TorchMoEEngine(layer);
         var verify = new OnnxVerifyOptions { Seed = Seed, Given = tokens };
         var rows = new List<ServedRow> { new("torch, callers in turn", null, null, Time([.. Enumerable.Repeat(reference, CallerTimes.Callers)])) };
 

@@ -3,10 +3,11 @@ using static TorchSharp.torch;
 
 namespace MoE.Torch;
 
-/// <summary>Runs a torch layer on host memory, in evaluation mode and without gradients. Not thread-safe. The layer stays the caller's.</summary>
+/// <summary>Runs a torch layer on host memory, in evaluation mode and without gradients. Callers on several threads wait for each other, as TorchSharp's objects are not safe for several at once. The layer stays the caller's.</summary>
 public sealed class TorchMoEEngine : IMoEEngine
 {
     private readonly MoELayer _layer;
+    private readonly Lock _lock = new();
 
     /// <summary>Wraps a layer made from a spec.</summary>
     /// <param name="layer">The layer.</param>
@@ -47,6 +48,11 @@ public sealed class TorchMoEEngine : IMoEEngine
     {
         if (tokens.Length % Spec.Width != 0)
             throw new ArgumentException($"tokens has {tokens.Length} values; must be a multiple of width ({Spec.Width})", nameof(tokens));
+        lock (_lock) return InTurn(tokens, output, routeOnly);
+    }
+
+    private TopKRouting InTurn(ReadOnlySpan<float> tokens, Span<float> output, bool routeOnly)
+    {
         using var guard = no_grad();
         using var scope = NewDisposeScope();
         bool training = _layer.training;

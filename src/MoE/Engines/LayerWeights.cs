@@ -29,16 +29,18 @@ internal sealed class LayerWeights
     public static LayerWeights Load(IReadOnlyList<(string Name, int[] Shape)> names, IWeightSource weights, Func<string, bool>? wanted = null)
     {
         ArgumentNullException.ThrowIfNull(weights);
-        var loaded = new LayerWeights(weights as IWeightParts);
+        var parts = weights as IWeightParts;
+        var loaded = new LayerWeights(parts);
         var problems = new List<string>();
         foreach (var (name, shape) in names)
         {
             WeightTensor tensor = default;
-            bool found = loaded._parts is { } parts ? parts.ShapeOf(name) is not null : weights.TryGet(name, out tensor);
-            var actual = loaded._parts is null ? tensor.Shape : loaded._parts.ShapeOf(name);
+            int[]? ofParts = parts?.ShapeOf(name);
+            bool found = parts is null ? weights.TryGet(name, out tensor) : ofParts is not null;
+            var actual = parts is null ? tensor.Shape : ofParts;
             if (!found) problems.Add($"{name} is missing; must be [{string.Join(", ", shape)}]");
             else if (!actual.SequenceEqual(shape)) problems.Add($"{name} has shape [{string.Join(", ", actual.ToArray())}]; must be [{string.Join(", ", shape)}]");
-            else if (loaded._parts is not null) loaded._shapes[name] = shape;
+            else if (parts is not null) loaded._shapes[name] = shape;
             else if (wanted?.Invoke(name) ?? true) loaded._values[name] = tensor.ToSingles();
         }
 

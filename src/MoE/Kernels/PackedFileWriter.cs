@@ -7,7 +7,7 @@ internal sealed unsafe class PackedFileWriter : IDisposable
     private const int Step = 4 << 20;
 
     private readonly PackedFile _plan;
-    private readonly string _path, _temporary;
+    private readonly ReplacementFile _file;
     private readonly FileStream _stream;
     private readonly IProgress<double>? _progress;
     private readonly CancellationToken _cancellation;
@@ -18,11 +18,10 @@ internal sealed unsafe class PackedFileWriter : IDisposable
         ArgumentException.ThrowIfNullOrEmpty(path);
         cancellation.ThrowIfCancellationRequested();
         _plan = plan;
-        _path = Path.GetFullPath(path);
-        _temporary = Path.Combine(Path.GetDirectoryName(_path) ?? "", $".{Path.GetFileName(_path)}.{Guid.NewGuid():N}.tmp");
         _progress = progress;
         _cancellation = cancellation;
-        _stream = new FileStream(_temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, 0);
+        _file = new ReplacementFile(path);
+        _stream = _file.Stream;
     }
 
     /// <summary>The matrices and biases of an expert.</summary>
@@ -63,22 +62,11 @@ internal sealed unsafe class PackedFileWriter : IDisposable
         _stream.SetLength(_plan.Length);
         _stream.Position = 0;
         _stream.Write(_plan.Header());
-        _stream.Flush(flushToDisk: true);
-        _stream.Dispose();
+        _file.Complete();
         _cancellation.ThrowIfCancellationRequested();
-        File.Move(_temporary, _path, overwrite: true);
+        _file.Commit();
         _progress?.Report(1);
     }
 
-    public void Dispose()
-    {
-        try
-        {
-            _stream.Dispose();
-        }
-        finally
-        {
-            File.Delete(_temporary);
-        }
-    }
+    public void Dispose() => _file.Dispose();
 }

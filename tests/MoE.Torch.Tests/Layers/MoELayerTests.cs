@@ -51,6 +51,29 @@ public sealed class MoELayerTests
         }
     }
 
+    [Fact]
+    public void Callers_on_several_threads_get_what_each_gets_alone()
+    {
+        var spec = LayerProfiles.Mixtral(8, 12, 4, 2);
+        using var layer = new MoELayer(spec);
+        using var engine = new TorchMoEEngine(layer);
+        float[][] inputs = [.. Enumerable.Range(0, 4).Select(i => Specs.Random((i + 1) * spec.Width, (ulong)i))];
+        float[][] alone = [.. inputs.Select(Forward)];
+        Parallel.For(0, 64, new ParallelOptions { MaxDegreeOfParallelism = 4 }, i =>
+        {
+            // libtorch's last bits depend on the thread that calls.
+            float[] expected = alone[i % 4], actual = Forward(inputs[i % 4]);
+            for (int j = 0; j < expected.Length; j++) Assert.Equal(expected[j], actual[j], 1e-5f + 1e-4f * Math.Abs(expected[j]));
+        });
+
+        float[] Forward(float[] x)
+        {
+            float[] y = new float[x.Length];
+            engine.Forward(x, y);
+            return y;
+        }
+    }
+
     [Theory, MemberData(nameof(Forms))]
     public void Has_the_gradients_of_finite_differences(string form)
     {

@@ -69,13 +69,7 @@ public sealed class SteloCoderSample : Reproduction
         var cache = new LanguageCache(context.Cache);
         // Models this small run fastest on one thread.
         using var one = OneThread.Begin();
-        context.Progress.Say($"text: {corpus.Origin}");
-        using var start = BaseModel.Make(corpus, recipe.Base, cache, fraction =>
-        {
-            context.Cancellation.ThrowIfCancellationRequested();
-            context.Progress.Report(0.3 * fraction);
-        });
-        context.Progress.Say(start.FromCache ? "base model: from the cache" : "base model: trained");
+        using var start = BaseModel.Begin(context, corpus, recipe.Base, cache);
         var runs = context.OverSeeds(recipe.Seeds, (seed, progress) =>
         {
             var run = SteloSeedRun.Of(start, recipe, seed, learns: !context.Without("gate"), experts: !context.Without("experts"), cache, progress);

@@ -66,17 +66,8 @@ internal static class PeftFile
     /// <summary>Writes a text under its name only when it is complete.</summary>
     public static void WriteText(string path, string text)
     {
-        string full = Path.GetFullPath(path);
-        string temporary = Path.Combine(Path.GetDirectoryName(full)!, $".{Path.GetFileName(full)}.{Guid.NewGuid():N}.tmp");
-        try
-        {
-            File.WriteAllText(temporary, text, new UTF8Encoding(false));
-            File.Move(temporary, full, overwrite: true);
-        }
-        catch
-        {
-            File.Delete(temporary);
-            throw;
-        }
+        using var file = new ReplacementFile(path);
+        file.Stream.Write(Encoding.UTF8.GetBytes(text));
+        file.Commit();
     }
 }

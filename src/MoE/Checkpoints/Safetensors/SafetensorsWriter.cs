@@ -22,31 +22,18 @@ public static class SafetensorsWriter
         ArgumentNullException.ThrowIfNull(tensors);
         var ordered = Order(tensors);
         byte[] header = Header(ordered, metadata);
-        string full = System.IO.Path.GetFullPath(path);
-        string temporary = System.IO.Path.Combine(System.IO.Path.GetDirectoryName(full)!, $".{System.IO.Path.GetFileName(full)}.{Guid.NewGuid():N}.tmp");
-        try
+        using var file = new ReplacementFile(path);
+        var stream = file.Stream;
+        stream.Write(header);
+        foreach (var tensor in ordered)
         {
-            using (var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 16))
-            {
-                stream.Write(header);
-                foreach (var tensor in ordered)
-                {
-                    long before = stream.Position;
-                    tensor.Write(stream);
-                    if (stream.Position - before != tensor.Length)
-                        throw new InvalidOperationException($"tensor {tensor.Name} wrote {stream.Position - before} bytes; must write {tensor.Length}");
-                }
-
-                stream.Flush(flushToDisk: true);
-            }
-
-            File.Move(temporary, full, overwrite: true);
+            long before = stream.Position;
+            tensor.Write(stream);
+            if (stream.Position - before != tensor.Length)
+                throw new InvalidOperationException($"tensor {tensor.Name} wrote {stream.Position - before} bytes; must write {tensor.Length}");
         }
-        catch
-        {
-            File.Delete(temporary);
-            throw;
-        }
+
+        file.Commit();
     }
 
     private static SafetensorsTensor[] Order(IEnumerable<SafetensorsTensor> tensors)

@@ -1,4 +1,4 @@
-namespace MoE.Onnx;
+namespace MoE;
 
 /// <summary>A file that appears under its name only when complete. Disposed before <see cref="Commit"/>, it leaves nothing.</summary>
 internal sealed class ReplacementFile : IDisposable
