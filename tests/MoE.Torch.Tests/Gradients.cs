@@ -21,6 +21,7 @@ internal static class Gradients
         using var guard = no_grad();
         for (int n = 0; n < inputs.Length; n++)
         {
+            if (inputs[n].numel() == 0) continue;
             double[] analytic = inputs[n].grad is { } g ? g.contiguous().data<double>().ToArray() : new double[inputs[n].numel()];
             var flat = inputs[n].detach().view(-1);
             for (int i = 0; i < analytic.Length; i++)

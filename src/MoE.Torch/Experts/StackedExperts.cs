@@ -117,6 +117,20 @@ public sealed class StackedExperts : ExpertBank
         return Managed(tokens_TD, routing.Weights, HostRoutes.Of(routing));
     }
 
+    /// <summary>Sequences through one expert each, whose parameters are the mean of all with these weights: [B, N, D] and [B, E] to [B, N, D].</summary>
+    internal Tensor Merged(Tensor x_BND, Tensor weights_BE)
+    {
+        using var scope = NewDisposeScope();
+        var (gates, ups, downs) = (Mean(Changed(nameof(gate), gate)), Mean(Changed(nameof(up), up)), Mean(Changed(nameof(down), down)));
+        var (gateBiases, upBiases, downBiases) = (Mean(gate_bias), Mean(up_bias), Mean(down_bias));
+        var outputs = new List<Tensor>();
+        for (int b = 0; b < x_BND.shape[0]; b++)
+            outputs.Add(FeedForward.Forward(Spec, x_BND[b], gates?[b], ups![b], downs![b], gateBiases?[b], upBiases?[b], downBiases?[b]));
+        return (outputs.Count == 0 ? x_BND.alias() : stack(outputs)).MoveToOuterDisposeScope();
+
+        Tensor[]? Mean(Tensor? stacked) => stacked is null ? null : weights_BE.mm(stacked.flatten(1)).view([weights_BE.shape[0], .. stacked.shape[1..]]).unbind();
+    }
+
     private Tensor? Changed(string name, Parameter? weight) => weight is null || Adapted is null ? weight : Adapted(name, weight);
 
     private bool Managed(Tensor x) => Adapted is null && ManagedKernels && Special.Count == 0 && TensorMemory.Is(x) && TensorMemory.Is(up);

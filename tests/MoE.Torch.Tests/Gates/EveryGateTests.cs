@@ -27,6 +27,14 @@ public sealed class EveryGateTests
         ["moe++"] = static () => new PlusPlusGate(s_top2, Width, dtype: ScalarType.Float64),
         ["moe++ deep"] = static () => new PlusPlusGate(s_top2, Width, deep: true, standardDeviation: 0.5, dtype: ScalarType.Float64),
         ["key attention"] = static () => new KeyAttentionGate(s_top2, Width, 3, dtype: ScalarType.Float64),
+        ["Laplace"] = static () => new DistanceGate(s_top2, Width, dtype: ScalarType.Float64),
+        ["Gaussian"] = static () => new DistanceGate(s_top2, Width, DistanceForm.Gaussian, dtype: ScalarType.Float64),
+        ["localised"] = static () => new DistanceGate(s_top2, Width, DistanceForm.Localised, dtype: ScalarType.Float64),
+        ["quadratic"] = static () => new QuadraticGate(s_top2, Width, dtype: ScalarType.Float64),
+        ["quadratic and linear"] = static () => new QuadraticGate(s_top2, Width, hasLinear: true, dtype: ScalarType.Float64),
+        ["tree"] = static () => new TreeGate(s_top2, Width, dtype: ScalarType.Float64),
+        ["tree of five"] = static () => new TreeGate(Specs.TopK(5, 3), Width, temperature: 0.5, dtype: ScalarType.Float64),
+        ["tree of one"] = static () => new TreeGate(Specs.TopK(1, 1), Width, dtype: ScalarType.Float64),
         ["sparsemixer"] = static () => new TopKGate(RouterProfiles.PhiMoE(4), Width, dtype: ScalarType.Float64),
         ["top-p"] = static () => new TopKGate(RouterProfiles.DynamicTopP(4), Width, dtype: ScalarType.Float64),
         ["relu"] = static () => new TopKGate(RouterProfiles.ReMoE(4), Width, dtype: ScalarType.Float64),
@@ -127,8 +135,8 @@ public sealed class EveryGateTests
         gate.eval();
         foreach (double bad in new[] { double.NaN, double.PositiveInfinity })
         {
-            // tanh and the smooth step make one of infinity.
-            if (double.IsInfinity(bad) && name is "activation dense-to-sparse" or "moe++ deep" || name.StartsWith("dselect", StringComparison.Ordinal)) continue;
+            // tanh, the smooth step and a turn of a tree make one of infinity.
+            if (double.IsInfinity(bad) && (name is "activation dense-to-sparse" or "moe++ deep" || name.StartsWith("tree", StringComparison.Ordinal)) || name.StartsWith("dselect", StringComparison.Ordinal)) continue;
             var x = Batch(4);
             x[2, 1] = tensor(bad, dtype: ScalarType.Float64);
             Assert.Throws<ArgumentException>(() => gate.call(x, GateContext.Empty));

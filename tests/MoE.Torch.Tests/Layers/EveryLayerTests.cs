@@ -21,6 +21,9 @@ public sealed class EveryLayerTests
         ["hierarchical"] = static () => new HierarchicalMoE(RouterProfiles.LucidrainsTop2(2, null, capacityFactor: 4), RouterProfiles.LucidrainsTop2(3, null, capacityFactor: 4), Bank(6), Width, dtype: ScalarType.Float64),
         ["peer"] = static () => new Peer(Width, 9, heads: 2, k: 2, dtype: ScalarType.Float64),
         ["peer, own experts, no competition"] = static () => new Peer(Width, 9, heads: 2, k: 2, ownExperts: true, competing: false, normalize: false, dtype: ScalarType.Float64),
+        ["merged"] = static () => new MergedMoE(new ExpertSpec { Width = 3, Biases = true }, 3, Width, dtype: ScalarType.Float64),
+        ["multi-head"] = static () => new MultiHeadMoE(new MoELayer(new TopKGate(s_top2, Width / 2, dtype: ScalarType.Float64), new StackedExperts(new ExpertSpec { Width = 3 }, 4, Width / 2, dtype: ScalarType.Float64)), Width, 2, dtype: ScalarType.Float64),
+        ["autonomous"] = static () => Autonomous(),
         ["scaled GEGLU"] = static () => new ScaledGeglu(Width, 3, dtype: ScalarType.Float64),
     };
 
@@ -241,6 +244,12 @@ public sealed class EveryLayerTests
     }
 
     private static ModuleExperts Bank(int experts) => new([.. Enumerable.Range(0, experts).Select(static _ => nn.Sequential(nn.Linear(Width, Width, dtype: ScalarType.Float64), nn.Tanh()))]);
+
+    private static MoELayer Autonomous()
+    {
+        var experts = new AutonomousExperts(4, Width, 3, 2, dtype: ScalarType.Float64);
+        return new MoELayer(experts.AsGate(s_top2), experts);
+    }
 
     private static Linear Wide() => nn.Linear(Width, Width, dtype: ScalarType.Float64);
 
