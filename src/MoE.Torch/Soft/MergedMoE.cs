@@ -48,8 +48,7 @@ public sealed class MergedMoE : nn.Module<Tensor, Tensor>
     {
         SoftSlots.Check(x, router.shape[1]);
         TensorGuard.SameType(x, router, nameof(x));
-        if (padding is not null && (padding.dtype != ScalarType.Bool || padding.dim() != 2 || padding.shape[0] != x.shape[0] || padding.shape[1] != x.shape[1]))
-            throw new ArgumentException($"padding has shape {TensorGuard.Shape(padding)} and type {padding.dtype}; must be [{x.shape[0]}, {x.shape[1]}] bool", nameof(padding));
+        SoftSlots.CheckPadding(padding, x);
         using var scope = NewDisposeScope();
         var mean_BD = padding is null ? x.mean([1]) : Mean(x, padding.logical_not().unsqueeze(-1));
         var weights_BE = nn.functional.linear(mean_BD, router).softmax(-1);

@@ -13,6 +13,12 @@ internal static class SoftSlots
         TensorGuard.Floating(x, nameof(x));
     }
 
+    public static void CheckPadding(Tensor? padding, Tensor x)
+    {
+        if (padding is not null && (padding.dtype != ScalarType.Bool || padding.dim() != 2 || padding.shape[0] != x.shape[0] || padding.shape[1] != x.shape[1]))
+            throw new ArgumentException($"padding has shape {TensorGuard.Shape(padding)} and type {padding.dtype}; must be [{x.shape[0]}, {x.shape[1]}] bool", nameof(padding));
+    }
+
     public static Tensor RootMeanSquare(Tensor x, Tensor gamma) => nn.functional.normalize(x, p: 2, dim: -1).mul(Math.Sqrt(x.shape[^1])).mul(gamma);
 
     /// <summary>Softmaxes over tokens and over slots, masked by the least finite number as the peers do: a masked token still combines, evenly.</summary>

@@ -22,6 +22,7 @@ public sealed class EveryLayerTests
         ["peer"] = static () => new Peer(Width, 9, heads: 2, k: 2, dtype: ScalarType.Float64),
         ["peer, own experts, no competition"] = static () => new Peer(Width, 9, heads: 2, k: 2, ownExperts: true, competing: false, normalize: false, dtype: ScalarType.Float64),
         ["merged"] = static () => new MergedMoE(new ExpertSpec { Width = 3, Biases = true }, 3, Width, dtype: ScalarType.Float64),
+        ["tokens"] = static () => new MixtureOfTokens(Width, 4, Bank(3), dtype: ScalarType.Float64),
         ["multi-head"] = static () => new MultiHeadMoE(new MoELayer(new TopKGate(s_top2, Width / 2, dtype: ScalarType.Float64), new StackedExperts(new ExpertSpec { Width = 3 }, 4, Width / 2, dtype: ScalarType.Float64)), Width, 2, dtype: ScalarType.Float64),
         ["autonomous"] = static () => Autonomous(),
         ["scaled GEGLU"] = static () => new ScaledGeglu(Width, 3, dtype: ScalarType.Float64),

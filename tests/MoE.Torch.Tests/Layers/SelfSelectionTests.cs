@@ -117,6 +117,54 @@ public sealed class SelfSelectionTests
     }
 
     [Fact]
+    public void A_group_of_tokens_is_mixed_and_its_answers_go_back_by_the_same_weights()
+    {
+        using var scope = NewDisposeScope();
+        using var layer = new MixtureOfTokens(Width, 2, new StackedExperts(new ExpertSpec { Width = 5 }, 3, Width), temperature: 0.5);
+        // Two whole groups of sequences and one that is left over.
+        var x = Input(15).view(5, 3, Width);
+        var (output, weights) = layer.mix(x);
+        var state = layer.state_dict();
+        foreach (long[] group in new long[][] { [0, 1], [2, 3], [4] })
+            for (int place = 0; place < 3; place++)
+            {
+                var tokens = x.index_select(0, tensor(group)).select(1, place);
+                var shares = tokens.mm(state["controller"].t()).div(0.5).softmax(0);
+                var expected = zeros_like(tokens);
+                for (int e = 0; e < 3; e++)
+                {
+                    var mean = shares.select(1, e).unsqueeze(0).mm(tokens);
+                    var h = nn.functional.silu(mean.mm(state["experts.gate"][e].t())) * mean.mm(state["experts.up"][e].t());
+                    expected += shares.select(1, e).unsqueeze(1) * h.mm(state["experts.down"][e].t());
+                }
+
+                Assert.True(allclose(shares, weights.index_select(0, tensor(group)).select(1, place), 1e-5, 1e-6));
+                Assert.True(allclose(expected, output.index_select(0, tensor(group)).select(1, place), 1e-5, 1e-6));
+            }
+    }
+
+    [Theory]
+    [InlineData(ScalarType.Float32)]
+    [InlineData(ScalarType.BFloat16)]
+    public void Padding_is_in_no_group(ScalarType type)
+    {
+        using var scope = NewDisposeScope();
+        using var layer = new MixtureOfTokens(Width, 2, new StackedExperts(new ExpertSpec { Width = 5 }, 3, Width, type), dtype: type);
+        var x = Input(6).view(2, 3, Width).to(type);
+        var padding = tensor(new[] { false, true, true, false, false, true }, 2, 3);
+        var seen = x.masked_fill(padding.unsqueeze(-1), 1e4).requires_grad_();
+        var (output, weights) = layer.mix(seen, padding);
+        Assert.Equal(0, output.masked_select(padding.unsqueeze(-1)).abs().sum().to(ScalarType.Float32).item<float>());
+        // Alone at its place, a token is a group of its own; a place of padding alone has no weights.
+        var (alone, _) = layer.mix(x.narrow(0, 1, 1));
+        Assert.True(allclose(alone[0, 1], output[1, 1], 1e-2, 1e-2));
+        Assert.Equal([0f, 0, 0], HostReads.Single(weights[0, 2].to(ScalarType.Float32)));
+        output.sum().backward();
+        Assert.True(seen.grad!.isfinite().all().item<bool>());
+        Assert.Equal(0, seen.grad!.masked_select(padding.unsqueeze(-1)).abs().sum().to(ScalarType.Float32).item<float>());
+    }
+
+    [Fact]
     public void Bad_arguments_are_refused_by_name()
     {
         using var scope = NewDisposeScope();
@@ -128,6 +176,12 @@ public sealed class SelfSelectionTests
         using var merged = new MergedMoE(new ExpertSpec { Width = 5 }, 3, Width);
         Assert.Contains("N positive", Assert.Throws<ArgumentException>(() => merged.merge(zeros(2, 0, Width))).Message);
         Assert.Contains("padding has shape [2, 3]", Assert.Throws<ArgumentException>(() => merged.merge(zeros(2, 4, Width), zeros(2, 3, dtype: ScalarType.Bool))).Message);
+        using var bank = new StackedExperts(new ExpertSpec { Width = 5 }, 3, Width);
+        Assert.Equal("groupSize", Assert.Throws<ArgumentOutOfRangeException>(() => new MixtureOfTokens(Width, 0, bank)).ParamName);
+        foreach (double bad in new[] { 0, -1, double.NaN }) Assert.Throws<ArgumentOutOfRangeException>(() => new MixtureOfTokens(Width, 2, bank, bad));
+        using var mixture = new MixtureOfTokens(Width, 2, bank);
+        Assert.Contains("padding has shape [3, 4]", Assert.Throws<ArgumentException>(() => mixture.mix(zeros(2, 4, Width), zeros(3, 4, dtype: ScalarType.Bool))).Message);
+        Assert.Equal([0, 4, Width], mixture.call(zeros(0, 4, Width)).shape);
         using var autonomous = new AutonomousExperts(4, Width, 5, 3);
         Assert.Throws<ArgumentException>(() => autonomous.call(zeros(2, Width), new ExpertSegments([1, 0, 0])));
         Assert.Throws<ArgumentException>(() => autonomous.call(zeros(2, Width + 1), new ExpertSegments([1, 1, 0, 0])));
