@@ -76,7 +76,7 @@ public sealed class RobustQaSample : Reproduction
     /// <inheritdoc/>
     public override void Run(RunContext context, Findings findings)
     {
-        var recipe = _recipe ?? context.Pick(new Recipe(Seeds: 3, Steps: 250, Test: 200), new Recipe(Seeds: 6, Steps: 2500, Test: 1000));
+        var recipe = _recipe ?? context.Pick(new Recipe(Seeds: 3, Steps: 250, Test: 200), new Recipe(Seeds: 5, Steps: 1100, Test: 1000));
         var load = _load ?? ((task, train) => Babi.Load(context.Data, task, train));
         var questions = Source.Concat(Shifted).ToDictionary(static t => t, t => (Train: load(t, true), Test: load(t, false)));
         // Layers this small run fastest on one thread.

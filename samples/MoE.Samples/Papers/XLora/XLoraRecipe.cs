@@ -27,5 +27,5 @@ public sealed record XLoraRecipe(BaseRecipe Base, int Seeds, int AdapterSteps, i
     public static XLoraRecipe Quick { get; } = new(new BaseRecipe(new TransformerSize(96, 2, 4, 128), 0, 1200, 12, 0.003), Seeds: 2, AdapterSteps: 100, GateSteps: 280, Batch: 8, Windows: 24);
 
     /// <summary>A larger base, longer training, more seeds.</summary>
-    public static XLoraRecipe Paper { get; } = new(new BaseRecipe(new TransformerSize(128, 3, 4, 128), 0, 2500, 16, 0.003), Seeds: 5, AdapterSteps: 400, GateSteps: 500, Batch: 16, Windows: 96);
+    public static XLoraRecipe Paper { get; } = new(new BaseRecipe(new TransformerSize(128, 3, 4, 128), 0, 2500, 16, 0.003), Seeds: 4, AdapterSteps: 400, GateSteps: 500, Batch: 16, Windows: 96);
 }
