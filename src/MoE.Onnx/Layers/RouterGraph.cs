@@ -30,6 +30,8 @@ internal sealed class RouterGraph
             yield return new SpecProblem(prefix + "select.later", later.ToString(), "a rule for later choices is not exported; set in_evaluation to false or take it off");
         if (spec.Select is ExpertChoiceSelection)
             yield return new SpecProblem(prefix + "select", spec.Select.GetType().Name, "is not exported: experts choose among the tokens of a batch, so that a token's numbers depend on the others");
+        if (spec.Select is RaceSelection)
+            yield return new SpecProblem(prefix + "select", spec.Select.GetType().Name, "is not exported: all tokens of a sequence compete, so that a token's numbers depend on the others; in evaluation choose by a threshold");
         if (spec.Weigh.SoftTopK is not null)
             yield return new SpecProblem(prefix + "weigh.soft_top_k", "given", "is not exported; its iterations are for training");
         if (spec.Schedules is not null)

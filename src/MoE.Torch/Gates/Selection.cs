@@ -60,6 +60,29 @@ internal static class Selection
         return zeros_like(byExpert_SEL, dtype: ScalarType.Int64).sub(1).scatter(2, tokens_SEC, ranks_SEC).transpose(1, 2).reshape(tokens, experts);
     }
 
+    /// <summary>[T, E] int64 of a race: the experts of the best pairs of each sequence, -1 where not taken.</summary>
+    public static Tensor Race(Tensor scores_TE, long length, int perToken, TieRule ties, Tensor? closed, Tensor? padding)
+    {
+        long tokens = scores_TE.shape[0], experts = scores_TE.shape[1];
+        var all_TE = arange(experts, dtype: ScalarType.Int64, device: scores_TE.device).unsqueeze(0).expand(tokens, -1);
+        if (tokens == 0) return all_TE.contiguous();
+        double lowest = scores_TE.dtype == ScalarType.Float64 ? double.MinValue : float.MinValue;
+        var open_TE = Open(scores_TE.clamp_min(lowest), closed);
+        if (padding is not null) open_TE = open_TE.masked_fill(padding.unsqueeze(1), double.NegativeInfinity);
+        var pairs_SP = open_TE.reshape(-1, length * experts);
+        long take = Math.Min(perToken * length, length * experts);
+        var (values_SR, at_SR) = TopK(pairs_SP, take, ties);
+        var taken_SR = values_SR.isneginf().logical_not();
+        if (padding is not null)
+        {
+            var places_S1 = padding.logical_not().view(-1, length).sum(1, keepdim: true).mul(perToken);
+            taken_SR = taken_SR.logical_and(arange(take, dtype: ScalarType.Int64, device: scores_TE.device).unsqueeze(0).lt(places_S1));
+        }
+
+        var taken_TE = zeros_like(pairs_SP, dtype: ScalarType.Bool).scatter(1, at_SR, taken_SR).view(tokens, experts);
+        return all_TE.masked_fill(taken_TE.logical_not(), -1);
+    }
+
     // Closed experts come last.
     private static Tensor Open(Tensor scores_TE, Tensor? closed) => closed is null ? scores_TE : scores_TE.masked_fill(closed.unsqueeze(0), double.NegativeInfinity);
 

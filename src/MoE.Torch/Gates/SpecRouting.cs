@@ -40,11 +40,13 @@ public static class SpecRouting
         using (no_grad())
             experts_TK = context.GivenExperts ?? (BatchBalances.Balanced(wide_TE.detach(), spec, context, training) is { } balanced_TE
                 ? Selection.ChooseBy(balanced_TE, spec, context.ClosedExperts)
+                : spec.Select is RaceSelection race
+                ? Selection.Race(scores_TE.detach(), Dispatching.SequenceOf(logits.shape[0], spec.Dispatch, context.SequenceLength), race.PerToken, spec.Ties, context.ClosedExperts, context.Padding)
                 : noisyChoice
                 ? Selection.ChooseNoisy(scores_TE.detach(), noisy_TE!.detach(), spec, context.ClosedExperts)
                 : Selection.Choose(scores_TE.detach(), spec, selectionBias, context.ClosedExperts));
         experts_TK = WithoutPadding(experts_TK, context.Padding, spec.Dispatch.PaddingTakesPlaces);
-        bool partial = context.Padding is not null || context.ClosedExperts is not null || context.GivenExperts is not null || spec.Select is TopPSelection or ThresholdSelection or ExpertChoiceSelection or PrototypeSelection;
+        bool partial = context.Padding is not null || context.ClosedExperts is not null || context.GivenExperts is not null || spec.Select is TopPSelection or ThresholdSelection or ExpertChoiceSelection or PrototypeSelection or RaceSelection;
         var weights_TK = Weigh(spec.Weigh.BiasedWeights ? scores_TE + selectionBias!.to(scores_TE.dtype) : scores_TE, experts_TK, spec, partial, context.ClosedExperts);
         if (spec.Dispatch.PaddingTakesPlaces && context.Padding is { } weightless) weights_TK = weights_TK.masked_fill(weightless.unsqueeze(1), 0);
         if (spec.Select is ExpertChoiceSelection { DividesByCount: true }) weights_TK = weights_TK / experts_TK.ge(0).sum(1, keepdim: true).clamp_min(1).to(weights_TK.dtype);

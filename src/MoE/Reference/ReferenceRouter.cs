@@ -32,6 +32,7 @@ public static class ReferenceRouter
         var row = new ReferenceRow(spec, options.ClosedExperts);
         if (spec.Select is ExpertChoiceSelection && options.GivenExperts.IsEmpty) return ReferenceExpertChoice.Route(logits, spec, options, row);
         float[]? overTokens = spec.Select is ExpertChoiceSelection { OverTokens: true } ? ReferenceExpertChoice.OverTokens(logits, spec, options) : null;
+        bool[]? race = spec.Select is RaceSelection pairs && options.GivenExperts.IsEmpty ? ReferenceRace.Taken(logits, spec, pairs, options, row) : null;
         float[]? balanced = options.GivenExperts.IsEmpty ? BatchBalances.Balanced(logits, spec, options) : null;
         var best = spec.Dispatch.Priority == TokenPriority.BestScore ? new float[tokens] : null;
         for (int t = 0; t < tokens; t++)
@@ -61,7 +62,9 @@ public static class ReferenceRouter
                 continue;
             }
 
-            if (balanced is not null) row.SelectBy(balanced.AsSpan(t * e, e), chosen);
+            if (race is not null)
+                for (int j = 0; j < k; j++) chosen[j] = race[t * e + j] ? j : -1;
+            else if (balanced is not null) row.SelectBy(balanced.AsSpan(t * e, e), chosen);
             else if (options.GivenExperts.IsEmpty && noisyChoice) row.SelectNoisy(noisy.AsSpan(t * e, e), chosen);
             else if (options.GivenExperts.IsEmpty) row.Select(options.SelectionBias, chosen);
             else options.GivenExperts.Slice(t * k, k).CopyTo(chosen);

@@ -17,6 +17,7 @@ public static class Causality
         spec.Checked();
         var ways = new List<string>();
         if (spec.Select is ExpertChoiceSelection) return ["expert choice: a later token can take an earlier token's place in an expert"];
+        if (spec.Select is RaceSelection) ways.Add("race: a later token can take an earlier token's place among the best pairs");
         if (training && spec.Select is TopKSelection { Balance: not null }) ways.Add("balanced choice: scores are balanced over the whole batch");
         if (spec.Dispatch.Capacity is not { } capacity) return ways;
         if (capacity is { AtMostLoad: true, Factor: null, Fixed: null }) return ways;

@@ -11,6 +11,7 @@ namespace MoE;
 [JsonDerivedType(typeof(ExpertChoiceSelection), "expert_choice")]
 [JsonDerivedType(typeof(SparseMixerSelection), "sparse_mixer")]
 [JsonDerivedType(typeof(PrototypeSelection), "prototypes")]
+[JsonDerivedType(typeof(RaceSelection), "race")]
 public abstract record SelectSpec
 {
     private protected SelectSpec()
@@ -136,4 +137,19 @@ public sealed record PrototypeSelection : SelectSpec
         problems.RequirePositive(Count, $"{path}.count");
         if (Count > 0 && experts > 0) problems.Require(experts % Count == 0, $"{path}.count", Count, $"must divide experts ({experts})");
     }
+}
+
+/// <summary>
+/// All pairs of a token and an expert in a batch compete (in a sequence: <see cref="DispatchSpec.PerSequence"/>), and the best k N of them are routed, N being the number of tokens without padding (Yuan et al. 2025, "Expert
+/// Race", arXiv 2503.16057): tokens take as many experts as they are worth, possibly none, at k in the mean. Scores of different tokens are compared, so a softmax over experts says less than a sigmoid or the logit itself. A later token can take an earlier one's place, so that the rule
+/// leaks the future (<see cref="Causality"/>); the authors choose by a running threshold in evaluation, which is <see cref="ThresholdSelection"/>.
+/// Routings have E choices per token in the order of the experts, -1 where not taken.
+/// </summary>
+public sealed record RaceSelection : SelectSpec
+{
+    /// <summary>k, experts per token in the mean, 1..E.</summary>
+    public required int PerToken { get; init; }
+
+    internal override void Check(SpecProblems problems, string path, int experts) =>
+        problems.Require(PerToken >= 1 && PerToken <= experts, $"{path}.per_token", PerToken, $"must be in 1..experts ({experts})");
 }

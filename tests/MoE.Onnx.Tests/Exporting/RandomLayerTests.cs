@@ -17,7 +17,7 @@ public class RandomLayerTests
             Router = router with
             {
                 Noise = null,
-                Select = router.Select switch { TopKSelection top => top with { Later = null }, ExpertChoiceSelection => new AllSelection(), var other => other },
+                Select = router.Select switch { TopKSelection top => top with { Later = null }, ExpertChoiceSelection or RaceSelection => new AllSelection(), var other => other },
                 Weigh = router.Weigh with { SoftTopK = null },
                 Dispatch = router.Dispatch with { Capacity = null, Drop = DropPolicy.FirstCome },
             },

@@ -55,6 +55,7 @@ internal static class RandomSpecs
         Gen.Double[0, 1.2].Select(SelectSpec? (p) => new TopPSelection { P = p }),
         Gen.Select(Gen.Double[-1, 1], Gen.Bool, SelectSpec? (t, least) => new ThresholdSelection { Threshold = t, AtLeastOne = least }),
         Gen.Select(Gen.Bool, Gen.Bool, SelectSpec? (over, divides) => new ExpertChoiceSelection { OverTokens = over, DividesByCount = divides }),
+        Gen.Int[1, experts].Select(SelectSpec? (k) => new RaceSelection { PerToken = k }),
         Gen.Select(Gen.Int[1, experts], Gen.Double[0, 1], SelectSpec? (k, jitter) => new SparseMixerSelection { K = k, Jitter = jitter }),
         Gen.OneOf([.. Enumerable.Range(1, experts).Where(b => experts % b == 0).Select(Gen.Const)]).Select(SelectSpec? (b) => new PrototypeSelection { Count = b }),
         Gen.Select(Gen.Int[1, experts], Gen.OneOf(BalanceMethod.Sinkhorn, BalanceMethod.LogSinkhorn), Gen.Int[1, 5], SelectSpec? (k, method, n) => new TopKSelection { K = k, Balance = new BatchBalance { Method = method, Iterations = n } }));

@@ -61,6 +61,7 @@ public sealed class RouterSpecValidationTests
         { s_good with { Select = new TopPSelection { P = double.NaN } }, "select.p = NaN: must be finite and not negative" },
         { s_good with { Select = new TopPSelection { P = 1 }, Score = new ScoreSpec { Function = ScoreFunction.Identity } }, "score = Identity: top-p adds up scores; they must be made before the selection and not be negative" },
         { s_good with { Select = new ThresholdSelection { Threshold = double.PositiveInfinity } }, "select.threshold = Infinity: must be finite" },
+        { s_good with { Select = new RaceSelection { PerToken = 0 } }, $"select.per_token = 0: must be in 1..experts ({s_good.Experts})" },
         { s_good with { Select = new ExpertChoiceSelection() }, "dispatch.capacity = null: expert choice needs a capacity: it is the number of tokens that an expert takes" },
         { s_good with { Select = new PrototypeSelection { Count = 3 } }, "select.count = 3: must divide experts (8)" },
         { s_good with { Select = new SparseMixerSelection { K = 9 }, Score = new ScoreSpec { Stage = ScoreStage.AfterSelection } }, "select.k = 9: must be in 1..experts (8)" },
