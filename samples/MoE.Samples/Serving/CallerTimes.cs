@@ -22,20 +22,32 @@ public sealed record CallerTimes(double Alone, double Median, double Worst)
     /// <param name="tokens">[T, D], T at least <see cref="Batch"/>.</param>
     /// <param name="calls">Calls of a caller, at least 1.</param>
     /// <param name="cancellation">Asks to stop.</param>
+    /// <exception cref="InvalidOperationException">A call failed; the first failure is inside.</exception>
     public static CallerTimes Of(IReadOnlyList<IMoEEngine> engines, float[] tokens, int calls, CancellationToken cancellation)
     {
         int width = engines[0].Spec.Width, rows = tokens.Length / width;
         double[] alone = Times(engines[0], [.. tokens.AsSpan(0, width)], calls, null, cancellation);
         var times = new double[engines.Count][];
+        var failures = new Exception?[engines.Count];
         using var start = new Barrier(engines.Count);
         var threads = Enumerable.Range(0, engines.Count).Select(i => new Thread(() =>
         {
-            float[] batch = [.. Enumerable.Range(0, Batch).SelectMany(r => tokens.AsSpan((i * Batch + r) % rows * width, width).ToArray())];
-            times[i] = Times(engines[i], batch, calls, start, cancellation);
+            // What a thread throws would end the program.
+            try
+            {
+                float[] batch = [.. Enumerable.Range(0, Batch).SelectMany(r => tokens.AsSpan((i * Batch + r) % rows * width, width).ToArray())];
+                times[i] = Times(engines[i], batch, calls, start, cancellation);
+            }
+            catch (Exception e)
+            {
+                failures[i] = e;
+                start.RemoveParticipant();
+            }
         })).ToArray();
         foreach (var thread in threads) thread.Start();
         foreach (var thread in threads) thread.Join();
         cancellation.ThrowIfCancellationRequested();
+        if (failures.FirstOrDefault(static f => f is not null) is { } failure) throw new InvalidOperationException($"a caller of {engines[0].Name} failed: {failure.Message}", failure);
         double[] all = [.. times.SelectMany(static t => t).Order()];
         Array.Sort(alone);
         return new(alone[alone.Length / 2], all[all.Length / 2], all[Math.Min(all.Length - 1, all.Length * 99 / 100)]);
