@@ -24,5 +24,5 @@ public sealed record SteloRecipe(BaseRecipe Base, int Seeds, int ExpertSteps, in
     public static SteloRecipe Quick { get; } = new(new BaseRecipe(new TransformerSize(96, 2, 4, 96), 500, 1000, 12, 0.003), Seeds: 2, ExpertSteps: 60, GateSteps: 200, Batch: 8, Files: 60);
 
     /// <summary>A larger base, longer training, more seeds.</summary>
-    public static SteloRecipe Paper { get; } = new(new BaseRecipe(new TransformerSize(128, 3, 4, 128), 500, 2500, 16, 0.003), Seeds: 4, ExpertSteps: 250, GateSteps: 600, Batch: 16, Files: 190);
+    public static SteloRecipe Paper { get; } = new(new BaseRecipe(new TransformerSize(128, 3, 4, 128), 500, 2500, 16, 0.003), Seeds: 4, ExpertSteps: 120, GateSteps: 300, Batch: 12, Files: 100);
 }
