@@ -75,7 +75,7 @@ public sealed class ArmormSample : Reproduction
     /// <inheritdoc/>
     public override void Run(RunContext context, Findings findings)
     {
-        var recipe = _recipe ?? context.Pick(new Recipe(Seeds: 5, Prompts: 4000, Hidden: 64, Steps: 600, Batch: 512), new Recipe(Seeds: 10, Prompts: 10_000, Hidden: 256, Steps: 2000, Batch: 1024));
+        var recipe = _recipe ?? context.Pick(new Recipe(Seeds: 5, Prompts: 4000, Hidden: 64, Steps: 600, Batch: 512), new Recipe(Seeds: 10, Prompts: 10_000, Hidden: 256, Steps: 1000, Batch: 1024));
         var (texts, absent) = Texts(context);
         var options = (Gate: !context.Without("gate"), Debias: !context.Without("debiasing"));
         // Layers this small run fastest on one thread.
