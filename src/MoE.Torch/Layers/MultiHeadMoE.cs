@@ -15,7 +15,7 @@ public sealed class MultiHeadMoE : nn.Module<Tensor, Tensor>
     private readonly Linear merge;
     private readonly MoELayer layer;
 
-    /// <summary>Makes a layer; weights of the two maps are drawn with Xavier's uniform rule, gain 1 / sqrt 2 and 1, as released.</summary>
+    /// <summary>Makes a layer; weights of the two maps are drawn with Xavier's uniform rule, gain 1 / sqrt 2 and 1, as in the paper's appendix.</summary>
     /// <param name="layer">The mixture over sub-tokens; owned by this layer from now on.</param>
     /// <param name="width">D, positive.</param>
     /// <param name="heads">H, positive; divides D.</param>
