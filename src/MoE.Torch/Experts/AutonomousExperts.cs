@@ -56,9 +56,7 @@ public sealed class AutonomousExperts : ExpertBank
     {
         TensorGuard.Matrix(rows_RD, low.shape[2], "rows");
         TensorGuard.SameType(rows_RD, low, "rows");
-        ArgumentNullException.ThrowIfNull(segments);
-        if (segments.Experts != Experts || segments.Rows != rows_RD.shape[0])
-            throw new ArgumentException($"segments has {segments.Experts} experts and {segments.Rows} rows; must have {Experts} and {rows_RD.shape[0]}", nameof(segments));
+        CheckSegments(rows_RD, segments);
         using var scope = NewDisposeScope();
         var (lows, highs, ups, downs) = (low.unbind(), high.unbind(), up.unbind(), down.unbind());
         var parts = new List<Tensor>();

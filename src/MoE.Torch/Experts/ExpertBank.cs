@@ -20,4 +20,12 @@ public abstract class ExpertBank : nn.Module<Tensor, ExpertSegments, Tensor>
 
     /// <summary>E.</summary>
     public int Experts { get; }
+
+    /// <summary>Refuses segments of another number of experts or rows.</summary>
+    private protected void CheckSegments(Tensor rows_RD, ExpertSegments segments)
+    {
+        ArgumentNullException.ThrowIfNull(segments);
+        if (segments.Experts != Experts || segments.Rows != rows_RD.shape[0])
+            throw new ArgumentException($"segments has {segments.Experts} experts and {segments.Rows} rows; must have {Experts} and {rows_RD.shape[0]}", nameof(segments));
+    }
 }

@@ -28,9 +28,7 @@ public sealed class ModuleExperts : ExpertBank
     public override Tensor forward(Tensor rows_RD, ExpertSegments segments)
     {
         ArgumentNullException.ThrowIfNull(rows_RD);
-        ArgumentNullException.ThrowIfNull(segments);
-        if (segments.Experts != Experts || segments.Rows != rows_RD.shape[0])
-            throw new ArgumentException($"segments has {segments.Experts} experts and {segments.Rows} rows; must have {Experts} and {rows_RD.shape[0]}", nameof(segments));
+        CheckSegments(rows_RD, segments);
         using var scope = NewDisposeScope();
         var parts = new List<Tensor>();
         for (int e = 0; e < Experts; e++)

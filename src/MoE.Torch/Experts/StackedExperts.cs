@@ -83,9 +83,7 @@ public sealed class StackedExperts : ExpertBank
     {
         TensorGuard.Matrix(rows_RD, Width, "rows");
         TensorGuard.SameType(rows_RD, up, "rows");
-        ArgumentNullException.ThrowIfNull(segments);
-        if (segments.Experts != Experts || segments.Rows != rows_RD.shape[0])
-            throw new ArgumentException($"segments has {segments.Experts} experts and {segments.Rows} rows; must have {Experts} and {rows_RD.shape[0]}", nameof(segments));
+        CheckSegments(rows_RD, segments);
         if (Managed(rows_RD) && Managed(rows_RD, null, HostRoutes.Of(segments)) is { } managed_RD) return managed_RD;
         using var scope = NewDisposeScope();
         var (gates, ups, downs) = (Each(Changed(nameof(gate), gate)), Each(Changed(nameof(up), up)), Each(Changed(nameof(down), down)));

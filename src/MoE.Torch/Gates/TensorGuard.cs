@@ -15,6 +15,12 @@ internal static class TensorGuard
         Floating(tensor, name);
     }
 
+    /// <summary>Any leading dimensions in front of <paramref name="width"/>.</summary>
+    public static void LastDimension(Tensor tensor, long width, string name)
+    {
+        if (tensor.dim() < 1 || tensor.shape[^1] != width) throw new ArgumentException($"{name} has shape {Shape(tensor)}; must be [..., {width}]", name);
+    }
+
     /// <summary>What a scorer sees: the selector, or the tokens where there is none; [T, columns] of the parameters' type.</summary>
     public static Tensor Seen(Tensor tokens, GateContext context, long columns, Tensor parameter)
     {

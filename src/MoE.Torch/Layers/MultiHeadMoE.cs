@@ -70,7 +70,7 @@ public sealed class MultiHeadMoE : nn.Module<Tensor, Tensor>
     {
         ArgumentNullException.ThrowIfNull(x);
         long width = split.weight!.shape[1];
-        if (x.dim() < 1 || x.shape[^1] != width) throw new ArgumentException($"x has shape {TensorGuard.Shape(x)}; must be [..., {width}]", nameof(x));
+        TensorGuard.LastDimension(x, width, nameof(x));
         TensorGuard.SameType(x, split.weight, nameof(x));
         using var scope = NewDisposeScope();
         // Sequences stay sequences, H times as long.

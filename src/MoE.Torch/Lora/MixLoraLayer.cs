@@ -76,7 +76,7 @@ public sealed class MixLoraLayer : nn.Module<Tensor, Tensor>
     {
         ArgumentNullException.ThrowIfNull(x);
         long width = up_proj.weight.shape[1];
-        if (x.dim() < 1 || x.shape[^1] != width) throw new ArgumentException($"x has shape {TensorGuard.Shape(x)}; must be [..., {width}]", nameof(x));
+        TensorGuard.LastDimension(x, width, nameof(x));
         using var scope = NewDisposeScope();
         var tokens_TD = x.reshape(x.numel() / width, width);
         var routing = router.call(tokens_TD, context ?? GateContext.Empty);

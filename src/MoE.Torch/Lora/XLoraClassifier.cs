@@ -38,7 +38,7 @@ public sealed class XLoraClassifier : nn.Module<Tensor, Tensor>
     public override Tensor forward(Tensor hidden)
     {
         ArgumentNullException.ThrowIfNull(hidden);
-        if (hidden.dim() < 1 || hidden.shape[^1] != _spec.Hidden) throw new ArgumentException($"hidden has shape {TensorGuard.Shape(hidden)}; must be [..., {_spec.Hidden}]", nameof(hidden));
+        TensorGuard.LastDimension(hidden, _spec.Hidden, nameof(hidden));
         using var scope = NewDisposeScope();
         var h = hidden;
         for (int d = 0; d < layers.Count; d++)
